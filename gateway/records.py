@@ -1,0 +1,296 @@
+"""What must still be known after a power cut: the rows of the store, and the changes to them.
+
+Decisions return `Write`s; `adapters/store` commits them, all of one list or none, and only then
+is anybody answered. Knows neither SQL nor files. Instants are aware UTC datetimes, energy Wh.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.events import (
+    AuthorizationStatus,
+    ChargingState,
+    IdToken,
+    IdTokenInfo,
+    MetersSampled,
+    SecurityEventOccurred,
+    TransactionChanged,
+)
+from load_balancer.profiles import ChargingProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Which EVSE the cloud's number means. Never renumbered, never deleted."""
+
+    cloud_evse: int
+    station_id: str
+    evse_id: int
+    is_removed: bool = False
+    """No longer in the site file: reported Unavailable upstream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """From authorized or plugged to ended, as billed. Kept after its end."""
+
+    number: int
+    """The gateway's own, positive int32, unique for ever: what a 1.6 station is told."""
+    uuid: str
+    """The gateway's own, what a 2.0.1 cloud is told (36 characters)."""
+    station_id: str
+    evse_id: int
+    connector_id: int
+    cloud_evse: int
+    started_at: datetime
+    station_transaction_id: str
+    """What the station calls it: its own id (2.0.1) or `number` as text (1.6)."""
+    id_token: IdToken | None = None
+    register_start_wh: float | None = None
+    register_last_wh: float | None = None
+    """The station's energy register as last heard, for a Stop that has none."""
+    ended_at: datetime | None = None
+    """None: running."""
+    stopped_reason: str | None = None
+    next_seq_no: int = 0
+    """The seqNo of the next TransactionEvent that leaves for the cloud."""
+    charging_state: ChargingState | None = None
+    remote_start_id: int | None = None
+    cloud_number: int | None = None
+    """What a 1.6 cloud calls it, once its StartTransaction was answered. Not unique, not a key."""
+    verdict: AuthorizationStatus | None = None
+    """The cloud's word on the token; None: not heard yet."""
+    is_start_queued: bool = False
+    """Whether a Started has been put in the outbox (a 2.0.1 station may start without a token,
+    which a 1.6 cloud cannot be told: such a Start waits for its token)."""
+
+
+OutboxEvent = TransactionChanged | MetersSampled | SecurityEventOccurred
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One event the cloud has not confirmed. The event carries upstream EVSE numbers."""
+
+    id: int
+    """Order of acceptance, never reused."""
+    lane: str
+    """Rows of one lane are delivered in order: `evse/3`, `station`."""
+    event: OutboxEvent
+    transaction: int | None = None
+    """`Transaction.number` the event belongs to; the cloud's id is looked up when sending."""
+    enqueued_at: datetime | None = None
+    is_offline: bool = False
+    """The cloud was away when it occurred (2.0.1 E04.FR.03)."""
+    attempts: int = 0
+    """Times the cloud refused it or stayed silent while connected (E13.FR.02)."""
+    message_id: str | None = None
+    """Of the CALL that may have left; None: never sent."""
+    sent: bytes | None = None
+    """The payload of that CALL: a retransmission is byte-identical but for its message id."""
+    sent_version: str | None = None
+    sent_with: tuple[int, ...] = ()
+    """Ids of the other rows that travelled in the same CALL (coalesced meter values)."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A row the cloud will never accept as it is; only a person retries or discards it."""
+
+    row: OutboxRow
+    quarantined_at: datetime
+    code: str
+    """OCPP error code, or `no-answer`."""
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """A verdict of the cloud (authorization cache) or an entry of its local list."""
+
+    id_token: IdToken
+    info: IdTokenInfo
+    heard_at: datetime
+
+
+class LimitSource(StrEnum):
+    OPERATOR = "operator"
+    MQTT = "mqtt"
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitLimit:
+    """What an operator, or MQTT, allows a circuit: never above the installer's rating."""
+
+    circuit: str
+    source: LimitSource
+    limit_a: float
+    reason: str
+    set_by: str
+    set_at: datetime
+    until: datetime | None
+    """None: until it is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """A charging profile of the cloud, as accepted; `cloud_evse` 0 is the whole station."""
+
+    cloud_evse: int
+    profile: ChargingProfile
+
+
+# Changes. A list of them is one commit.
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSlot:
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTransaction:
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    row: OutboxRow
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSent:
+    """Before a CALL leaves: what it says and which rows it carries (the first is the head)."""
+
+    row_ids: tuple[int, ...]
+    message_id: str
+    sent: bytes
+    version: str
+    transaction: int | None = None
+    next_seq_no: int = 0
+    """Of that transaction from now on. A seqNo is given when an event first leaves, so that
+    coalescing and quarantine leave no gap (2.0.1 Part 2 §1.3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountAttempt:
+    row_id: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The cloud has them: delete. Twice is harmless."""
+
+    row_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    row_id: int
+    at: datetime
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A person's decision on a quarantined row: back into its lane, or gone."""
+
+    row_id: int
+    is_retried: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SaveToken:
+    token: KnownToken
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetTokens:
+    """ClearCache."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceLocalList:
+    """The whole list and its version, after a full or differential update was applied."""
+
+    version: int
+    entries: tuple[KnownToken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveProfile:
+    stored: StoredProfile
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProfile:
+    profile_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveCircuitLimit:
+    limit: CircuitLimit
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCircuitLimit:
+    circuit: str
+    source: LimitSource
+
+
+@dataclass(frozen=True, slots=True)
+class SaveAvailability:
+    """What the cloud wants a slot to be; 0 is the whole station. Survives a reboot (1.6 §5.2)."""
+
+    cloud_evse: int
+    is_operational: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SaveSetting:
+    """One word of state with no table of its own: a configuration key the cloud changed."""
+
+    key: str
+    value: str
+
+
+Write = (
+    SaveSlot
+    | SaveTransaction
+    | Enqueue
+    | MarkSent
+    | CountAttempt
+    | Confirm
+    | Quarantine
+    | Release
+    | SaveToken
+    | ForgetTokens
+    | ReplaceLocalList
+    | SaveProfile
+    | DeleteProfile
+    | SaveCircuitLimit
+    | DeleteCircuitLimit
+    | SaveAvailability
+    | SaveSetting
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Everything the program starts from, read once; the outbox is read lane by lane."""
+
+    slots: tuple[Slot, ...] = ()
+    running: tuple[Transaction, ...] = ()
+    """Transactions not ended, and ended ones that still have rows in the outbox."""
+    next_transaction_number: int = 1
+    next_row_id: int = 1
+    tokens: tuple[KnownToken, ...] = ()
+    local_list: tuple[KnownToken, ...] = ()
+    local_list_version: int = 0
+    profiles: tuple[StoredProfile, ...] = ()
+    circuit_limits: tuple[CircuitLimit, ...] = ()
+    availability: tuple[SaveAvailability, ...] = ()
+    settings: tuple[SaveSetting, ...] = ()
