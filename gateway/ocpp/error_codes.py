@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from site_config.model import OcppVersion
 
+MAX_DESCRIPTION_LENGTH = 255
+"""Of the sentence in a CALLERROR (Part 4 §4.2.3, table 7)."""
+
 
 class ErrorCode(StrEnum):
     NOT_IMPLEMENTED = "NotImplemented"

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import jsonschema_rs
 import orjson
 
-from gateway.ocpp.error_codes import ErrorCode
+from gateway.ocpp.error_codes import MAX_DESCRIPTION_LENGTH, ErrorCode
 from gateway.ocpp.frames import Payload
 from site_config.model import OcppVersion
 
@@ -41,9 +41,6 @@ CODE_OF_RULE = {
     "additionalProperties": ErrorCode.FORMAT_VIOLATION,
 }
 """All other rules are about values: PropertyConstraintViolation."""
-
-MAX_DESCRIPTION_LENGTH = 255
-"""Part 4 §4.2.3, table 7."""
 
 
 @dataclass(frozen=True, slots=True)
