@@ -4,40 +4,111 @@ Every key of the site file is one field here, with the same name; the unit is in
 Decides nothing beyond the shape of single values: whether they fit together is `proof`'s
 business, and which line of the file they stand on is `load`'s.
 
+A field that is left out of `repr` is a secret: `load` accepts `<key>_file` for it and never
+repeats its value. The text below a field is shown by editors, so it speaks to installers.
+
 Currents are A RMS per phase, positive = import.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import time
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    WithJsonSchema,
+)
+
+from site_config.addresses import host_and_port, parse_bus
 
 Phase = Literal["L1", "L2", "L3"]
 OcppVersion = Literal["ocpp2.0.1", "ocpp1.6"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
+MINIMUM_CURRENT_A = 6.0
+"""Smallest current a vehicle may be offered (IEC 61851-1, 10 % duty cycle)."""
+
+MAX_EVSES = 10_000
+"""EVSE numbers stay far below this; a larger one is a slip of the finger."""
+
+T = TypeVar("T")
+
+
+def _without_repetition(items: tuple[T, ...]) -> tuple[T, ...]:
+    if repeated := [item for n, item in enumerate(items) if item in items[:n]]:
+        raise ValueError(f"names {repeated[0]} twice")
+    return items
+
+
+def _listen_address(listen: str) -> str:
+    host_and_port(listen)
+    return listen
+
+
+def _bus_address(url: str) -> str:
+    parse_bus(url)
+    return url
+
+
+def _clock_time(text: object) -> object:
+    """Read `17:00` as hours and minutes, never as pydantic's seconds since midnight."""
+    if isinstance(text, str):
+        found = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)", text.strip())
+        if not found or (found[1] == "24" and found[2] != "00"):
+            raise ValueError("is not a time of day like 17:00")
+        return time(int(found[1]) % 24, int(found[2]))
+    return text
+
+
 Current = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveCurrent = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-MINIMUM_CURRENT_A = 6.0
-"""Smallest current a vehicle may be offered (IEC 61851-1, 10 % duty cycle)."""
+Listen = Annotated[str, AfterValidator(_listen_address), Field(examples=["0.0.0.0:9000"])]
+Secret = Annotated[str, Field(repr=False)]
+OptionalSecret = Annotated[str | None, Field(repr=False)]
+Protocols = Annotated[
+    tuple[OcppVersion, ...], Field(min_length=1), AfterValidator(_without_repetition)
+]
+ClockTime = Annotated[
+    time,
+    BeforeValidator(_clock_time),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]?\d|2[0-4]):[0-5]\d$"}),
+]
 
 
 class Model(BaseModel):
     """Frozen; an unknown key is a mistake, never ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+    )
 
 
 class SiteInfo(Model):
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    """Names of the site, and what holds for all of it."""
+
+    id: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["depot-north"])
+    ]
+    """Short name in MQTT topics, file names and logs: letters, digits, dots, dashes."""
     name: str
+    """Name of the site for people."""
     timezone: str = "UTC"
-    """IANA name; limit windows are meant in it."""
+    """IANA name, such as Europe/Berlin; limit windows are meant in it."""
     voltage_v: Annotated[float, Field(gt=50, lt=500)] = 230
-    """Phase to neutral, nominal; turns W into A where no voltage is measured."""
+    """Phase to neutral, nominal, V; turns W into A where no voltage is measured."""
 
 
 class UnknownTokens(StrEnum):
@@ -50,42 +121,54 @@ class UnknownTokens(StrEnum):
 class Cloud(Model):
     """The one charging station that the cloud CSMS sees."""
 
-    url: Annotated[str, Field(pattern=r"^wss?://")]
+    url: Annotated[str, Field(pattern=r"^wss?://[^/\s]", examples=["wss://csms.example.com/ocpp"])]
+    """Address of the CSMS, ws:// or wss://; the identity is appended to it."""
     identity: Annotated[str, Field(min_length=1, max_length=48)]
-    protocols: tuple[OcppVersion, ...] = ("ocpp2.0.1", "ocpp1.6")
+    """Name of the whole site as a charging station, as agreed with the CSMS."""
+    protocols: Protocols = ("ocpp2.0.1", "ocpp1.6")
     """Offered in this order; the CSMS chooses."""
-    password: str | None = None
-    """HTTP Basic; None: no Authorization header."""
+    password: OptionalSecret = None
+    """HTTP Basic; absent: no Authorization header."""
     tls_ca: str | None = None
-    """PEM file that signs the CSMS certificate; None: the system's trust store."""
+    """PEM file that signs the CSMS certificate; absent: the system's trust store."""
     vendor: Annotated[str, Field(max_length=20)] = "site-gateway"
+    """Vendor name told to the CSMS."""
     model: Annotated[str, Field(max_length=20)] = "site-gateway"
+    """Model name told to the CSMS."""
     offline_unknown_tokens: UnknownTokens = UnknownTokens.REJECT
+    """reject or accept a token never seen, while the cloud is away."""
     call_timeout_s: Seconds = 30.0
+    """How long the CSMS may take to answer, s."""
     ping_interval_s: Seconds = 30.0
+    """Time between WebSocket pings to the CSMS, s."""
 
 
 class Tls(Model):
     """Certificate files of a listening socket (security profile 2, TLS 1.2 or newer)."""
 
     certificate: str
-    """PEM: the certificate and its chain."""
+    """PEM file: the certificate and its chain."""
     key: str
-    """PEM: the private key."""
+    """PEM file: the private key."""
 
 
 class Csms(Model):
     """Where the site's charging stations connect."""
 
-    listen: str = "0.0.0.0:9000"
-    path: Annotated[str, Field(pattern=r"^/")] = "/ocpp"
-    protocols: tuple[OcppVersion, ...] = ("ocpp2.0.1", "ocpp1.6")
+    listen: Listen = "0.0.0.0:9000"
+    """Address and port of the OCPP server."""
+    path: Annotated[str, Field(pattern=r"^/", examples=["/ocpp"])] = "/ocpp"
+    """The station's identity is appended: /ocpp/CP-01."""
+    protocols: Protocols = ("ocpp2.0.1", "ocpp1.6")
+    """Accepted from the stations, best first."""
     tls: Tls | None = None
+    """Certificate files; absent: plain ws://."""
     heartbeat_interval_s: Annotated[int, Field(ge=1)] = 300
-    """Told to stations in the answer to BootNotification."""
+    """Told to stations in the answer to BootNotification, s."""
     meter_interval_s: Annotated[int, Field(ge=1)] = 10
-    """How often a charging EVSE is asked to report meter values; the balancer steers by them."""
+    """How often a charging EVSE is asked to report meter values, s; the balancer steers by them."""
     ping_interval_s: Seconds = 30.0
+    """Time between WebSocket pings to a station, s."""
 
 
 class OnLoss(StrEnum):
@@ -100,68 +183,102 @@ class OnLoss(StrEnum):
 
 
 class Meter(Model):
+    """A Modbus meter."""
+
     model: str
-    """A name in the meter library."""
-    url: Annotated[str, Field(pattern=r"^(tcp|rtu)://")]
+    """A name in the meter library, such as eastron-sdm630."""
+    url: Annotated[str, AfterValidator(_bus_address), Field(examples=["tcp://192.168.1.20:502"])]
+    """tcp://host:port or rtu:///dev/ttyUSB0?baudrate=9600&parity=N."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
+    """Modbus unit (device address)."""
     poll_s: Seconds = 1.0
+    """Time between two readings, s."""
     max_age_s: Seconds = 5.0
-    """A reading older than this is stale and `on_loss` holds."""
+    """A reading older than this, s, is stale and `on_loss` holds."""
     on_loss: OnLoss = OnLoss.SAFE
+    """safe: safe currents; hold: limits stay and may only fall; panic: every EVSE pauses."""
 
 
 class LimitWindow(Model):
     """A weekly window, in the site's time zone, in which a circuit may draw less."""
 
-    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    start: time
-    end: time
-    """Not after `start`: the window ends on the next day."""
+    days: Annotated[
+        tuple[Weekday, ...], Field(min_length=1), AfterValidator(_without_repetition)
+    ] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    """Days on which the window begins; absent: every day."""
+    start: Annotated[ClockTime, Field(validation_alias="from", examples=["17:00"])]
+    """Begin, hours:minutes."""
+    end: Annotated[ClockTime, Field(validation_alias="to", examples=["20:00"])]
+    """End, hours:minutes; not after the begin: on the next day."""
     limit_a: Current
+    """What the circuit may draw on each phase in the window, A."""
     reason: str = "schedule"
+    """Shown wherever the limit is explained."""
 
 
 class Circuit(Model):
+    """Protected conductors and the fuse before them."""
+
     rating_a: PositiveCurrent
-    """What the fuse allows on each phase."""
+    """What the fuse allows on each phase, A."""
     parent: str | None = None
-    """None: the grid connection point, the root of the tree."""
+    """Circuit that feeds this one; absent: the grid connection point, the root of the tree."""
     meter: str | None = None
+    """Meter that measures this circuit."""
     limit_windows: tuple[LimitWindow, ...] = ()
+    """Weekly windows in which the circuit may draw less."""
 
 
 class Evse(Model):
+    """The part of a station that feeds one vehicle at a time."""
+
     phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=3)] = ("L1", "L2", "L3")
     """The circuit's phases on the EVSE's L1, L2, L3."""
     max_current_a: PositiveCurrent = 32.0
+    """What cable and EVSE can carry, A."""
     min_current_a: PositiveCurrent = MINIMUM_CURRENT_A
+    """Smallest current its vehicles accept, A; below it they pause."""
     priority: PositiveCurrent = 1.0
     """Weight in the fair share; 2 = twice the share."""
-    cloud_evse: Annotated[int, Field(ge=1)] | None = None
-    """Its number upstream, never renumbered; None: the next free one, then kept on disk."""
+    cloud_evse: Annotated[int, Field(ge=1, le=MAX_EVSES)] | None = None
+    """Its number upstream, never renumbered; absent: the next free one, then kept on disk."""
 
 
 class ChargingRateUnit(StrEnum):
+    """Unit of a charging profile."""
+
     A = "A"
     W = "W"
 
 
 class Station(Model):
+    """A charging station; its key is its OCPP identity."""
+
     circuit: str
-    password: str | None = None
-    """HTTP Basic; None: no password asked."""
+    """Circuit that feeds the station."""
+    password: OptionalSecret = None
+    """HTTP Basic; absent: no password asked."""
     safe_current_a: Current
-    """What each of its EVSEs may draw when it has lost the gateway; 0: pause."""
+    """What each of its EVSEs may draw when it has lost the gateway, A; 0: pause."""
     charging_rate_unit: ChargingRateUnit | None = None
-    """Unit of its charging profiles; None: asked from the station."""
-    evses: Annotated[dict[int, Evse], Field(min_length=1)]
+    """Unit of its charging profiles; absent: asked from the station."""
+    evses: Annotated[dict[Annotated[int, Field(ge=1, le=MAX_EVSES)], Evse], Field(min_length=1)]
+    """Its EVSEs, numbered from 1 as the station numbers them (connectors in OCPP 1.6)."""
 
 
 class Mqtt(Model):
-    url: Annotated[str, Field(pattern=r"^mqtts?://")]
-    topic_prefix: str = "site-gateway"
+    """The MQTT broker."""
+
+    url: Annotated[str, Field(pattern=r"^mqtts?://[^/\s]", examples=["mqtt://127.0.0.1:1883"])]
+    """mqtt://host:port, or mqtts:// with TLS."""
+    topic_prefix: Annotated[str, Field(pattern=r"^[^+#\s]+$", examples=["site-gateway"])] = (
+        "site-gateway"
+    )
+    """First part of every topic; the site's id follows."""
     username: str | None = None
-    password: str | None = None
+    """Absent: the broker asks for none."""
+    password: OptionalSecret = None
+    """Absent: the broker asks for none."""
 
 
 class Role(StrEnum):
@@ -173,24 +290,57 @@ class Role(StrEnum):
 
 
 class Token(Model):
+    """A bearer token of the page and the HTTP interface."""
+
     name: str
     """Stands in the audit line of whatever is done with it."""
     role: Role
-    token: Annotated[str, Field(min_length=8)]
+    """viewer sees, operator adjusts limits, installer may everything."""
+    token: Annotated[Secret, Field(min_length=8)]
+    """The secret itself, 8 characters or more."""
 
 
 class Web(Model):
-    listen: str = "127.0.0.1:8080"
+    """Page, HTTP interface and metrics."""
+
+    listen: Listen = "127.0.0.1:8080"
+    """Address and port of the page."""
     tokens: tuple[Token, ...] = ()
+    """Who may sign in."""
     tls: Tls | None = None
+    """Certificate files; absent: plain http://."""
 
 
 class Site(Model):
+    """A charging site: one file, one gateway."""
+
     site: SiteInfo
+    """Names of the site, and what holds for all of it."""
     cloud: Cloud
+    """The one charging station that the cloud CSMS sees."""
     csms: Csms = Csms()
+    """Where the site's charging stations connect."""
     meters: dict[str, Meter] = {}
+    """Modbus meters, by name; a site without one is balanced by its ratings alone."""
     circuits: Annotated[dict[str, Circuit], Field(min_length=1)]
+    """A tree of fuses, by name; exactly one has no parent."""
     stations: dict[str, Station]
+    """Charging stations, by OCPP identity."""
     mqtt: Mqtt | None = None
+    """Absent: no MQTT."""
     web: Web | None = None
+    """Absent: no page and no HTTP interface."""
+
+    _lines: Mapping[str, int] = PrivateAttr(default_factory=dict)
+
+    def line_of(self, path: str) -> int:
+        """Return the line of the site file on which `path` (dotted) stands, or its nearest
+        parent; 0 when the site did not come from a file.
+        """
+        while path not in self._lines and "." in path:
+            path = path.rpartition(".")[0]
+        return self._lines.get(path, 0)
+
+    def remember_lines(self, lines: Mapping[str, int]) -> None:
+        """Keep the line of every path; `load` does this once, before anybody sees the site."""
+        self._lines = lines

@@ -1,0 +1,290 @@
+"""`prove` finds what does not fit together before a socket opens: errors stop, warnings tell."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from site_config.load import parse_site
+from site_config.proof import prove
+
+KNOWN = {"eastron-sdm630", "carlo-gavazzi-em340", "sunspec"}
+
+CLEAN = """\
+site: {id: depot, name: Depot, timezone: Europe/Berlin}
+cloud: {url: "wss://csms.example.com/ocpp", identity: DEPOT, password: 0123456789abcdefghij}
+csms: {listen: "127.0.0.1:9000"}
+meters:
+  m1: {model: eastron-sdm630, url: "tcp://127.0.0.1:502"}
+circuits:
+  grid: {rating_a: 100, meter: m1}
+  garage: {parent: grid, rating_a: 63}
+stations:
+  CP-01:
+    circuit: garage
+    safe_current_a: 6
+    evses:
+      1: {phases: [L1, L2, L3], cloud_evse: 1}
+      2: {phases: [L2, L3, L1], cloud_evse: 2}
+  CP-02:
+    circuit: grid
+    safe_current_a: 0
+    evses:
+      1: {phases: [L3], max_current_a: 16, cloud_evse: 3}
+web:
+  listen: 127.0.0.1:8080
+  tokens:
+    - {name: tablet, role: operator, token: operator-secret}
+    - {name: wall, role: viewer, token: viewer-secret}
+"""
+
+
+def proof_of(*swaps, text=CLEAN):
+    for old, new in swaps:
+        assert old in text
+        text = text.replace(old, new)
+    return prove(parse_site(text, {}), KNOWN)
+
+
+def test_clean_site_gives_neither_errors_nor_warnings():
+    assert proof_of() == ([], [])
+
+
+def test_example_is_proved_with_warnings_about_its_short_passwords_only(example):
+    errors, warnings = prove(parse_site(example, {}), KNOWN)
+
+    assert errors == []
+    assert {"cloud.password", "stations.CP-01.password"} == {w.path for w in warnings}
+
+
+ERRORS = [
+    ("parent: grid, ", "", "circuits.garage", 8, "grid connection point", "parent: grid"),
+    ("parent: grid", "parent: gird", "circuits.garage.parent", 8, "'gird'", "grid?"),
+    ("parent: grid", "parent: garage", "circuits.garage.parent", 8, "garage → garage", "outside"),
+    ("grid: {", "grid: {parent: garage, ", "circuits", 6, "every circuit has a parent", "remove"),
+    ("circuit: garage", "circuit: garge", "stations.CP-01.circuit", 11, "'garge'", "garage?"),
+    ("meter: m1", "meter: m2", "circuits.grid.meter", 7, "'m2'", "m1?"),
+    ("eastron-sdm630", "eastron-sdm360", "meters.m1.model", 5, "library", "eastron-sdm630?"),
+    ("eastron-sdm630", "abc", "meters.m1.model", 5, "library", "carlo-gavazzi-em340, eastron"),
+    (":502", ':502", poll_s: 10, max_age_s: "5', "meters.m1.max_age_s", 5, "5 s", "at least 30"),
+    ("cloud_evse: 2", "cloud_evse: 1", "stations.CP-01.evses.2.cloud_evse", 15, "line 14", "2 is"),
+    (
+        "      2: {",
+        "      3: {",
+        "stations.CP-01.evses",
+        13,
+        "EVSEs 1, 3, but no 2",
+        "without gaps",
+    ),
+    ("[L2, L3, L1]", "[L2, L2]", "stations.CP-01.evses.2.phases", 15, "twice", "own phase"),
+    (
+        "max_current_a: 16",
+        "max_current_a: 5",
+        "stations.CP-02.evses.1.min_current_a",
+        20,
+        "6 A is above max_current_a, 5 A",
+        "correct",
+    ),
+    ("safe_current_a: 6", "safe_current_a: 4", "stations.CP-01.safe_current_a", 12, "6 A", "0"),
+    ("safe_current_a: 0", "safe_current_a: 20", "stations.CP-02.safe_current_a", 18, "16 A", "16"),
+    (
+        "parent: grid, rating_a: 63",
+        "parent: grid, rating_a: 11",
+        "circuits.garage.rating_a",
+        8,
+        "L1 carries 12 A and L2 carries 12 A and L3 carries 12 A (CP-01/1 6 A, CP-01/2 6 A)",
+        "only 1 of 2",
+    ),
+    ("Europe/Berlin", "Europe/Berln", "site.timezone", 1, "'Europe/Berln'", "Europe/Berlin?"),
+    ("Europe/Berlin", "Europe", "site.timezone", 1, "'Europe'", ""),
+    ("Europe/Berlin", "../etc/passwd", "site.timezone", 1, "no time zone", ""),
+    ("viewer-secret", "operator-secret", "web.tokens.1.token", 25, "tablet", "of its own"),
+    ("127.0.0.1:8080", "127.0.0.1:9000", "web.listen", 22, "csms.listen", "port of its own"),
+    ("127.0.0.1:9000", "0.0.0.0:8080", "web.listen", 22, "csms.listen", "port of its own"),
+    ("  garage:", "  gar/age:", "circuits.gar/age", 8, "topic", "letters"),
+    ("identity: DEPOT", 'identity: "A:B"', "cloud.identity", 2, "colon", "without"),
+    ("CP-02:", "CP/02:", "stations.CP/02", 16, "topic", "without /"),
+    ("CP-02:", f"{'x' * 49}:", f"stations.{'x' * 49}", 16, "49", "shorten"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "line", "message", "advice"),
+    [pytest.param(*row, id=f"{row[2]}: {row[1][:30]}") for row in ERRORS],
+)
+def test_error_names_path_line_and_cure(old, new, path, line, message, advice):
+    swaps = [(old, new)]
+    if old == "  garage:":
+        swaps.append(("circuit: garage", "circuit: gar/age"))
+
+    errors = proof_of(*swaps).errors
+
+    assert [(path, line)] == [(error.path, error.line) for error in errors if error.path == path]
+    [error] = [error for error in errors if error.path == path]
+    assert message in error.message
+    assert advice in error.advice
+
+
+WARNINGS = [
+    ("cloud_evse: 3", "cloud_evse: 5", "stations", "number 3, 4 upstream"),
+    (
+        "parent: grid, rating_a: 63",
+        "parent: grid, rating_a: 125",
+        "circuits.garage.rating_a",
+        "125",
+    ),
+    ("rating_a: 63", "rating_a: 13", "circuits.garage.rating_a", None),
+    (
+        "grid: {rating_a: 100",
+        "grid: {limit_windows: [{from: 17:00, to: 20:00, limit_a: 120}], rating_a: 100",
+        "circuits.grid.limit_windows.0.limit_a",
+        "120 A is above the rating, 100 A",
+    ),
+    (", meter: m1", "", "meters.m1", "measures no circuit"),
+    ("rating_a: 63", "rating_a: 63, meter: m1", "circuits.garage.meter", "grid as well"),
+    ("role: operator", "role: viewer", "web.tokens", "nobody may change a limit"),
+    ("name: wall", "name: tablet", "web.tokens.1.name", "named twice"),
+    ("127.0.0.1:8080", "0.0.0.0:8080", "web.listen", "without TLS"),
+    ("0123456789abcdefghij", "short", "cloud.password", "5 characters; OCPP asks for 16 to 40"),
+    ("0123456789abcdefghij", "x" * 41, "cloud.password", "41 characters"),
+    ("wss://csms", "ws://csms", "cloud.url", "clear text"),
+    ("identity: DEPOT", "identity: DÉPOT", "cloud.identity", "identifierString"),
+    ("phases: [L3]", "min_current_a: 5", "stations.CP-02.evses.1.min_current_a", "IEC 61851"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "message"),
+    [pytest.param(*row, id=f"{row[2]}: {row[1][:30]}") for row in WARNINGS],
+)
+def test_warning_does_not_stop_the_gateway(old, new, path, message):
+    errors, warnings = proof_of((old, new))
+
+    assert errors == []
+    if message is None:
+        assert warnings == []
+    else:
+        [warning] = warnings
+        assert warning.path == path
+        assert message in warning.message
+        assert warning.advice
+        assert warning.line > 0
+
+
+def test_smallest_currents_that_do_not_fit_are_a_warning_with_their_sum():
+    errors, warnings = proof_of(
+        ("rating_a: 63", "rating_a: 10"), ("safe_current_a: 6", "safe_current_a: 0")
+    )
+
+    assert errors == []
+    [warning] = warnings
+    assert "L1 carries 12 A" in warning.message
+    assert "allows 10 A" in warning.message
+
+
+def test_safe_currents_count_up_the_whole_tree():
+    errors = proof_of(("rating_a: 100", "rating_a: 11")).errors
+
+    assert [error.path for error in errors] == ["circuits.grid.rating_a"]
+
+
+def test_safe_currents_count_only_on_the_phases_an_evse_uses():
+    """CP-02 draws on L3 alone: L3 carries 22 A, the others 12 A."""
+    errors = proof_of(
+        ("safe_current_a: 0", "safe_current_a: 10"), ("rating_a: 100", "rating_a: 21")
+    ).errors
+
+    assert "L3 carries 22 A" in errors[0].message
+    assert "L1" not in errors[0].message
+
+
+def test_equal_sum_fits_exactly():
+    assert proof_of(("rating_a: 63", "rating_a: 12")).errors == []
+
+
+def test_advice_says_what_would_fit_each_evse():
+    errors = proof_of(
+        ("safe_current_a: 6", "safe_current_a: 16"), ("rating_a: 63", "rating_a: 20")
+    ).errors
+
+    assert "10 A for each EVSE would fit" in errors[0].advice
+
+
+def test_same_password_twice_is_a_warning_that_does_not_show_it():
+    swap = ("circuit: garage", "circuit: garage\n    password: 0123456789abcdefghij")
+
+    [warning] = proof_of(swap).warnings
+
+    assert "same as cloud.password" in warning.message
+    assert "0123456789" not in str(warning)
+
+
+def test_two_meters_with_one_address_and_unit_are_a_warning():
+    second = '  m2: {model: sunspec, url: "tcp://127.0.0.1"}\ncircuits:'
+
+    warnings = proof_of(("circuits:", second), ("rating_a: 63", "rating_a: 63, meter: m2")).warnings
+
+    assert [warning.path for warning in warnings] == ["meters.m2.unit"]
+
+
+def test_numbers_left_open_fill_the_gaps_upstream():
+    swaps = [("cloud_evse: 1}", "cloud_evse: 4}"), (", cloud_evse: 2", ""), (", cloud_evse: 3", "")]
+
+    [warning] = proof_of(*swaps).warnings
+
+    assert "number 3 upstream" in warning.message
+
+
+def test_web_on_a_port_chosen_by_the_system_never_collides():
+    swaps = [("127.0.0.1:8080", "127.0.0.1:0"), ("127.0.0.1:9000", "127.0.0.1:0")]
+
+    assert proof_of(*swaps).errors == []
+
+
+def test_findings_come_in_the_order_of_the_file():
+    swaps = [
+        ("Europe/Berlin", "Mars/Base"),
+        ("meter: m1", "meter: x"),
+        ("circuit: grid", "circuit: y"),
+    ]
+
+    lines = [error.line for error in proof_of(*swaps).errors]
+
+    assert lines == sorted(lines)
+    assert len(lines) == 3
+
+
+names = st.sampled_from(["a", "b", "c", "d"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    circuits=st.dictionaries(names, st.tuples(st.none() | names, st.integers(1, 40)), min_size=1),
+    stations=st.lists(st.tuples(names, st.sampled_from([0, 6, 10]), st.sampled_from(["L1", "L2"]))),
+)
+def test_a_proved_site_cannot_overload_a_fuse_with_its_safe_currents(circuits, stations):
+    """Whatever the tree, cycles and unknown names included: no errors means every sum fits."""
+    text = CLEAN.partition("meters:")[0] + "circuits:\n"
+    for name, (parent, rating_a) in circuits.items():
+        text += f"  {name}: {{rating_a: {rating_a}, parent: {parent or ''}}}\n"
+    text += "stations:\n" if stations else "stations: {}\n"
+    for n, (circuit, safe_a, phase) in enumerate(stations):
+        text += f"  S{n}: {{circuit: {circuit}, safe_current_a: {safe_a}, "
+        text += f"evses: {{1: {{phases: [{phase}]}}}}}}\n"
+
+    errors = prove(parse_site(text, {}), KNOWN).errors
+
+    if not errors:
+        for name, (_, rating_a) in circuits.items():
+            for phase in ("L1", "L2"):
+                carried_a = sum(
+                    safe_a
+                    for circuit, safe_a, used in stations
+                    if used == phase and name in chain(circuits, circuit)
+                )
+                assert carried_a <= rating_a
+
+
+def chain(circuits, name):
+    while name is not None:
+        yield name
+        name = circuits[name][0]
