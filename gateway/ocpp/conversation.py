@@ -298,9 +298,7 @@ class Conversation:
         self.counters.malformed += 1
         if error.message_type in (CALL_RESULT, CALL_ERROR, CALL_RESULT_ERROR):
             if self._in_flight and error.unique_id == self._in_flight.call.unique_id:
-                self._finish(
-                    self._in_flight, None, now
-                )  # It came and cannot be read: no use to wait for more.
+                self._finish(self._in_flight, None, now)  # Unreadable, but it came.
             return
         unique_id = error.unique_id
         if unique_id is not None and len(unique_id) > MAX_ECHOED_ID_LENGTH:
