@@ -1,0 +1,40 @@
+# The two commands: `make demo` and `make test`. Both do all the set-up they need.
+# Everything installed lives in .venv and tests/interop/node_modules, apart from Debian packages.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+WORKERS ?= auto
+
+.PHONY: demo test check lint bench clean help
+
+help:  ## what can be done
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+demo: $(INSTALLED)  ## run a whole simulated site through the real gateway
+	$(BIN)/site-gateway demo
+
+test: $(INSTALLED) system lint  ## set up everything and run every check and test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: $(INSTALLED)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## print the measured figures of the README
+	$(BIN)/python -m tests.benchmarks.all
+
+.PHONY: system
+system:  ## foreign software of tests/interop: mosquitto, chromium, node
+	./deploy/install-test-software.sh
+
+$(INSTALLED): requirements.txt pyproject.toml
+	./deploy/make-venv.sh "$(PYTHON)" "$(VENV)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:  ## forget what was installed
+	rm -rf $(VENV) tests/interop/node_modules
