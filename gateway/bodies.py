@@ -1,0 +1,202 @@
+"""What a row of the outbox says: an event as compact bytes, and back. Pure.
+
+JSON arrays `[tag, field, …]` in the order of the fields below, without the trailing ones that
+hold their default: half the size of objects, and a field that is added at the end later on leaves
+old rows readable. A sampled value keeps its text digit by digit, and signed data its own JSON.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.events import (
+    ENERGY_REGISTER,
+    ChargingState,
+    EventType,
+    IdToken,
+    MetersSampled,
+    MeterValue,
+    SampledValue,
+    SecurityEventOccurred,
+    TransactionChanged,
+)
+from gateway.records import OutboxEvent
+from load_balancer.profiles import ChargingProfile
+
+_TRANSACTION, _METERS, _SECURITY = "T", "M", "S"
+_PERIODIC = "Sample.Periodic"
+_PROFILE = TypeAdapter(ChargingProfile)
+
+
+class UnreadableBody(ValueError):
+    """Bytes that no version of this program has written."""
+
+
+def serialize_event(event: OutboxEvent) -> bytes:
+    """Return the event as bytes from which `parse_event` makes an equal one."""
+    return orjson.dumps(_array(event), option=orjson.OPT_UTC_Z)
+
+
+def parse_event(body: bytes) -> OutboxEvent:
+    """Return the event `serialize_event` was given; raises `UnreadableBody`."""
+    try:
+        tag, *fields = orjson.loads(body)
+        return _PARSERS[tag](fields)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise UnreadableBody(f"outbox body of {len(body)} bytes: {error!r}") from error
+
+
+def serialize_profile(profile: ChargingProfile) -> bytes:
+    """Return a charging profile as a JSON object; few and rarely written, so readable."""
+    return orjson.dumps(profile, option=orjson.OPT_UTC_Z)
+
+
+def parse_profile(body: bytes) -> ChargingProfile:
+    """Return the profile `serialize_profile` was given; raises `UnreadableBody`."""
+    try:
+        return _PROFILE.validate_json(body)
+    except ValidationError as error:
+        raise UnreadableBody(f"profile body of {len(body)} bytes: {error!r}") from error
+
+
+def _array(event: OutboxEvent) -> list[Any]:
+    if isinstance(event, TransactionChanged):
+        token = event.id_token
+        return _trimmed(
+            [
+                _TRANSACTION,
+                event.event_type,
+                event.at,
+                event.transaction_id,
+                event.trigger_reason,
+                event.seq_no,
+                event.evse_id,
+                event.connector_id,
+                _meter_arrays(event.meter_values),
+                event.register_wh,
+                event.charging_state,
+                event.is_offline or None,
+                None if token is None else [token.value, token.type],
+                event.stopped_reason,
+                event.remote_start_id,
+                event.reservation_id,
+                event.number_of_phases,
+                event.cable_max_current_a,
+            ]
+        )
+    if isinstance(event, MetersSampled):
+        meters = _meter_arrays(event.meter_values)
+        return _trimmed([_METERS, event.evse_id, event.connector_id, meters, event.transaction_id])
+    return _trimmed([_SECURITY, event.type, event.at, event.tech_info])
+
+
+def _trimmed(fields: list[Any]) -> list[Any]:
+    while fields[-1] is None:
+        fields.pop()
+    return fields
+
+
+def _meter_arrays(meter_values: tuple[MeterValue, ...]) -> list[Any]:
+    return [[mv.at, [_sample_array(sample) for sample in mv.samples]] for mv in meter_values]
+
+
+def _sample_array(sample: SampledValue) -> list[Any]:
+    return _trimmed(
+        [
+            sample.value,
+            None if sample.measurand == ENERGY_REGISTER else sample.measurand,
+            sample.unit,
+            sample.phase,
+            None if sample.context == _PERIODIC else sample.context,
+            sample.location,
+            sample.multiplier or None,
+            sample.signed,
+        ]
+    )
+
+
+def _padded(fields: list[Any], size: int) -> list[Any]:
+    """Bring back the trailing fields that were left out; those of a newer version are dropped."""
+    return (fields + [None] * (size - len(fields)))[:size]
+
+
+def _transaction_changed(fields: list[Any]) -> TransactionChanged:
+    (
+        event_type,
+        at,
+        transaction_id,
+        trigger_reason,
+        seq_no,
+        evse_id,
+        connector_id,
+        meter_values,
+        register_wh,
+        charging_state,
+        is_offline,
+        token,
+        stopped_reason,
+        remote_start_id,
+        reservation_id,
+        number_of_phases,
+        cable_max_current_a,
+    ) = _padded(fields, 17)
+    return TransactionChanged(
+        event_type=EventType(event_type),
+        at=datetime.fromisoformat(at),
+        transaction_id=transaction_id,
+        trigger_reason=trigger_reason,
+        seq_no=seq_no,
+        evse_id=evse_id,
+        connector_id=connector_id,
+        id_token=None if token is None else IdToken(*token),
+        is_offline=bool(is_offline),
+        charging_state=None if charging_state is None else ChargingState(charging_state),
+        stopped_reason=stopped_reason,
+        register_wh=register_wh,
+        meter_values=_meter_values(meter_values),
+        remote_start_id=remote_start_id,
+        reservation_id=reservation_id,
+        number_of_phases=number_of_phases,
+        cable_max_current_a=cable_max_current_a,
+    )
+
+
+def _meters_sampled(fields: list[Any]) -> MetersSampled:
+    evse_id, connector_id, meter_values, transaction_id = _padded(fields, 4)
+    return MetersSampled(evse_id, connector_id, _meter_values(meter_values), transaction_id)
+
+
+def _security_event(fields: list[Any]) -> SecurityEventOccurred:
+    type_, at, tech_info = _padded(fields, 3)
+    return SecurityEventOccurred(type_, datetime.fromisoformat(at), tech_info)
+
+
+def _meter_values(arrays: list[Any]) -> tuple[MeterValue, ...]:
+    return tuple(
+        MeterValue(datetime.fromisoformat(at), tuple(_sample(fields) for fields in samples))
+        for at, samples in arrays
+    )
+
+
+def _sample(fields: list[Any]) -> SampledValue:
+    value, measurand, unit, phase, context, location, multiplier, signed = _padded(fields, 8)
+    return SampledValue(
+        value=value,
+        measurand=ENERGY_REGISTER if measurand is None else measurand,
+        phase=phase,
+        location=location,
+        context=_PERIODIC if context is None else context,
+        unit=unit,
+        multiplier=multiplier or 0,
+        signed=signed,
+    )
+
+
+_PARSERS: dict[str, Callable[[list[Any]], OutboxEvent]] = {
+    _TRANSACTION: _transaction_changed,
+    _METERS: _meters_sampled,
+    _SECURITY: _security_event,
+}
