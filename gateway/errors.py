@@ -44,3 +44,7 @@ class Unavailable(GatewayError):
 
 class InvalidMessage(GatewayError):
     """We erred: a message of ours breaks the schema of the peer's version and was not sent."""
+
+
+class StoreFailed(GatewayError):
+    """The disk did not take it, or does not give it back: whoever cannot store must not answer."""

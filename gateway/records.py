@@ -95,6 +95,16 @@ class OutboxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneBacklog:
+    """What waits in one lane, counted without reading the rows."""
+
+    lane: str
+    pending: int
+    oldest_at: datetime | None
+    """When its first row was enqueued."""
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantinedRow:
     """A row the cloud will never accept as it is; only a person retries or discards it."""
 

@@ -1,0 +1,229 @@
+"""The tables read back into records. Runs on the store's thread, changes nothing.
+
+Functions raise `sqlite3.Error`, or `ValueError` for a value that no version has written.
+"""
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from gateway.adapters.store_writes import (
+    LIMIT_COLUMNS,
+    OUTBOX_COLUMNS,
+    TOKEN_COLUMNS,
+    TRANSACTION_COLUMNS,
+    instant,
+)
+from gateway.bodies import parse_event, parse_profile
+from gateway.events import AuthorizationStatus, ChargingState, IdToken, IdTokenInfo
+from gateway.records import (
+    CircuitLimit,
+    Kept,
+    KnownToken,
+    LaneBacklog,
+    LimitSource,
+    OutboxRow,
+    QuarantinedRow,
+    SaveAvailability,
+    SaveSetting,
+    Slot,
+    StoredProfile,
+    Transaction,
+)
+
+_TRANSACTIONS = f"SELECT {', '.join(TRANSACTION_COLUMNS)} FROM transactions"  # noqa: S608 - constants
+_OUTBOX = f"SELECT {', '.join(OUTBOX_COLUMNS)} FROM outbox"  # noqa: S608 - constants
+_QUARANTINED = (
+    f"SELECT {', '.join(OUTBOX_COLUMNS)}, quarantined_at, code, description "  # noqa: S608 - constants
+    "FROM quarantine ORDER BY id"
+)
+_RUNNING = (
+    f"{_TRANSACTIONS} WHERE number IN (SELECT number FROM transactions WHERE ended_at IS NULL "  # noqa: S608 - constants
+    "UNION SELECT transaction_number FROM outbox "
+    "UNION SELECT transaction_number FROM quarantine) ORDER BY number"
+)
+# Counts in the index alone, then looks at one row of each lane.
+_LANES = (
+    "SELECT o.lane, o.pending, first.enqueued_at "
+    "FROM (SELECT lane, count(*) AS pending, min(id) AS id FROM outbox GROUP BY lane) o "
+    "JOIN outbox first ON first.id = o.id ORDER BY o.id"
+)
+
+
+def load(connection: sqlite3.Connection) -> Kept:
+    """Return everything the program starts from."""
+    return Kept(
+        slots=tuple(
+            Slot(cloud_evse, station_id, evse_id, bool(is_removed))
+            for cloud_evse, station_id, evse_id, is_removed in connection.execute(
+                "SELECT cloud_evse, station_id, evse_id, is_removed FROM slots ORDER BY cloud_evse"
+            )
+        ),
+        running=tuple(map(_transaction, connection.execute(_RUNNING))),
+        next_transaction_number=_next_number(connection, "transactions"),
+        next_row_id=_next_number(connection, "outbox"),
+        tokens=_tokens(connection, "tokens"),
+        local_list=_tokens(connection, "local_list"),
+        local_list_version=connection.execute("SELECT version FROM local_list_version").fetchone()[
+            0
+        ],
+        profiles=tuple(
+            StoredProfile(cloud_evse, parse_profile(body))
+            for cloud_evse, body in connection.execute(
+                "SELECT cloud_evse, body FROM profiles ORDER BY profile_id"
+            )
+        ),
+        circuit_limits=_circuit_limits(connection),
+        availability=tuple(
+            SaveAvailability(cloud_evse, bool(is_operational))
+            for cloud_evse, is_operational in connection.execute(
+                "SELECT cloud_evse, is_operational FROM availability ORDER BY cloud_evse"
+            )
+        ),
+        settings=tuple(
+            SaveSetting(key, value)
+            for key, value in connection.execute("SELECT key, value FROM settings ORDER BY key")
+        ),
+    )
+
+
+def lane_rows(
+    connection: sqlite3.Connection, lane: str, after_id: int, limit: int
+) -> list[OutboxRow]:
+    """Return up to `limit` rows of a lane, in order, those after `after_id` only."""
+    cursor = connection.execute(
+        f"{_OUTBOX} WHERE lane = ? AND id > ? ORDER BY id LIMIT ?", (lane, after_id, limit)
+    )
+    return list(map(_outbox_row, cursor))
+
+
+def lane_backlogs(connection: sqlite3.Connection) -> list[LaneBacklog]:
+    """Return every lane that holds a row, the one with the oldest row first."""
+    return [
+        LaneBacklog(lane, pending, _maybe_at(oldest_at))
+        for lane, pending, oldest_at in connection.execute(_LANES)
+    ]
+
+
+def quarantined_rows(connection: sqlite3.Connection) -> list[QuarantinedRow]:
+    """Return every quarantined row in order of acceptance."""
+    return [
+        QuarantinedRow(_outbox_row(fields), datetime.fromisoformat(at), code, description)
+        for *fields, at, code, description in connection.execute(_QUARANTINED)
+    ]
+
+
+def transactions_between(
+    connection: sqlite3.Connection, since: datetime, until: datetime
+) -> list[Transaction]:
+    """Return the transactions that started in [since, until), in order of their start."""
+    cursor = connection.execute(
+        f"{_TRANSACTIONS} WHERE started_at >= ? AND started_at < ? ORDER BY started_at, number",
+        (instant(since), instant(until)),
+    )
+    return list(map(_transaction, cursor))
+
+
+def _next_number(connection: sqlite3.Connection, table: str) -> int:
+    query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+    highest = connection.execute(query, (table,)).fetchone()
+    return 1 if highest is None else int(highest[0]) + 1
+
+
+def _maybe_at(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _maybe_token(value: str | None, type_: str | None) -> IdToken | None:
+    return None if value is None or type_ is None else IdToken(value, type_)
+
+
+def _transaction(fields: Any) -> Transaction:
+    f = dict(zip(TRANSACTION_COLUMNS, fields, strict=True))
+    state, verdict = f["charging_state"], f["verdict"]
+    return Transaction(
+        number=f["number"],
+        uuid=f["uuid"],
+        station_id=f["station_id"],
+        evse_id=f["evse_id"],
+        connector_id=f["connector_id"],
+        cloud_evse=f["cloud_evse"],
+        started_at=datetime.fromisoformat(f["started_at"]),
+        station_transaction_id=f["station_transaction_id"],
+        id_token=_maybe_token(f["id_token"], f["id_token_type"]),
+        register_start_wh=f["register_start_wh"],
+        register_last_wh=f["register_last_wh"],
+        ended_at=_maybe_at(f["ended_at"]),
+        stopped_reason=f["stopped_reason"],
+        next_seq_no=f["next_seq_no"],
+        charging_state=None if state is None else ChargingState(state),
+        remote_start_id=f["remote_start_id"],
+        cloud_number=f["cloud_number"],
+        verdict=None if verdict is None else AuthorizationStatus(verdict),
+        is_start_queued=bool(f["is_start_queued"]),
+    )
+
+
+def _outbox_row(fields: Any) -> OutboxRow:
+    (
+        id_,
+        lane,
+        body,
+        transaction,
+        enqueued_at,
+        is_offline,
+        attempts,
+        message_id,
+        sent,
+        sent_version,
+        sent_with,
+    ) = fields
+    return OutboxRow(
+        id=id_,
+        lane=lane,
+        event=parse_event(body),
+        transaction=transaction,
+        enqueued_at=_maybe_at(enqueued_at),
+        is_offline=bool(is_offline),
+        attempts=attempts,
+        message_id=message_id,
+        sent=sent,
+        sent_version=sent_version,
+        sent_with=tuple(map(int, sent_with.split(","))) if sent_with else (),
+    )
+
+
+def _tokens(connection: sqlite3.Connection, table: str) -> tuple[KnownToken, ...]:
+    cursor = connection.execute(
+        f"SELECT {', '.join(TOKEN_COLUMNS)} FROM {table} ORDER BY heard_at, key"  # noqa: S608 - constants
+    )
+    return tuple(
+        KnownToken(
+            IdToken(value, type_),
+            IdTokenInfo(
+                AuthorizationStatus(status),
+                _maybe_at(expires_at),
+                _maybe_token(group_id, group_type),
+            ),
+            datetime.fromisoformat(heard_at),
+        )
+        for _, value, type_, status, expires_at, group_id, group_type, heard_at in cursor
+    )
+
+
+def _circuit_limits(connection: sqlite3.Connection) -> tuple[CircuitLimit, ...]:
+    cursor = connection.execute(
+        f"SELECT {', '.join(LIMIT_COLUMNS)} FROM circuit_limits ORDER BY circuit, source"  # noqa: S608 - constants
+    )
+    return tuple(
+        CircuitLimit(
+            circuit,
+            LimitSource(source),
+            limit_a,
+            reason,
+            set_by,
+            datetime.fromisoformat(set_at),
+            _maybe_at(until),
+        )
+        for circuit, source, limit_a, reason, set_by, set_at, until in cursor
+    )

@@ -1,0 +1,304 @@
+"""What each `Write` does to the tables, as SQL statements. Touches no file itself.
+
+`SaveTransaction`, `SaveSlot` and their like replace the whole row: the caller's is the truth.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.bodies import serialize_event, serialize_profile
+from gateway.records import (
+    CircuitLimit,
+    Confirm,
+    CountAttempt,
+    DeleteCircuitLimit,
+    DeleteProfile,
+    Enqueue,
+    ForgetTokens,
+    KnownToken,
+    MarkSent,
+    Quarantine,
+    Release,
+    ReplaceLocalList,
+    SaveAvailability,
+    SaveCircuitLimit,
+    SaveProfile,
+    SaveSetting,
+    SaveSlot,
+    SaveToken,
+    SaveTransaction,
+    Write,
+)
+
+Statement = tuple[str, tuple[Any, ...]]
+"""SQL and its parameters."""
+
+
+def statements(writes: Iterable[Write]) -> list[Statement]:
+    """Return what carries out `writes` in their order."""
+    return [statement for write in writes for statement in _MEANING[type(write)](write)]
+
+
+def instant(at: datetime) -> str:
+    """Return an aware instant as the tables hold it; raises `ValueError` without a time zone."""
+    if at.tzinfo is UTC:
+        return at.isoformat()
+    if at.tzinfo is None:
+        raise ValueError(f"an instant without a time zone: {at.isoformat()}")
+    return at.astimezone(UTC).isoformat()
+
+
+def _maybe_instant(at: datetime | None) -> str | None:
+    return None if at is None else instant(at)
+
+
+def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
+    """Return an INSERT that, for a key that exists, updates: unlike REPLACE it deletes nothing."""
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names are constants below
+        f"VALUES ({', '.join('?' * len(columns))}) "
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
+    )
+
+
+TRANSACTION_COLUMNS = (
+    "number",
+    "uuid",
+    "station_id",
+    "evse_id",
+    "connector_id",
+    "cloud_evse",
+    "started_at",
+    "station_transaction_id",
+    "id_token",
+    "id_token_type",
+    "register_start_wh",
+    "register_last_wh",
+    "ended_at",
+    "stopped_reason",
+    "next_seq_no",
+    "charging_state",
+    "remote_start_id",
+    "cloud_number",
+    "verdict",
+    "is_start_queued",
+)
+OUTBOX_COLUMNS = (
+    "id",
+    "lane",
+    "body",
+    "transaction_number",
+    "enqueued_at",
+    "is_offline",
+    "attempts",
+    "message_id",
+    "sent",
+    "sent_version",
+    "sent_with",
+)
+TOKEN_COLUMNS = (
+    "key",
+    "value",
+    "type",
+    "status",
+    "expires_at",
+    "group_id",
+    "group_type",
+    "heard_at",
+)
+LIMIT_COLUMNS = ("circuit", "source", "limit_a", "reason", "set_by", "set_at", "until")
+
+_SAVE_SLOT = _upsert(
+    "slots", ("cloud_evse", "station_id", "evse_id", "is_removed"), ("cloud_evse",)
+)
+_SAVE_TRANSACTION = _upsert("transactions", TRANSACTION_COLUMNS, ("number",))
+_ENQUEUE = (
+    "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)
+_MARK_SENT = (
+    "UPDATE outbox SET message_id = ?, sent = ?, sent_version = ?, sent_with = ? WHERE id = ?"
+)
+_COUNT_ATTEMPT = "UPDATE outbox SET attempts = ? WHERE id = ?"
+_TAKE_SEQ_NO = "UPDATE transactions SET next_seq_no = ? WHERE number = ?"
+_CONFIRM = "DELETE FROM outbox WHERE id = ?"
+_ROW = ", ".join(OUTBOX_COLUMNS)
+_QUARANTINE = (
+    f"INSERT INTO quarantine ({_ROW}, quarantined_at, code, description) "  # noqa: S608 - constants
+    f"SELECT {_ROW}, ?, ?, ? FROM outbox WHERE id = ?"
+)
+# What was refused is encoded anew: the cloud, or this program, may have learnt better since.
+_RELEASE = (
+    "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline, message_id) "
+    "SELECT id, lane, body, transaction_number, enqueued_at, is_offline, message_id "
+    "FROM quarantine WHERE id = ?"
+)
+_UNQUARANTINE = "DELETE FROM quarantine WHERE id = ?"
+_SAVE_TOKEN = _upsert("tokens", TOKEN_COLUMNS, ("key",))
+_LIST_TOKEN = _upsert("local_list", TOKEN_COLUMNS, ("key",))
+_SAVE_PROFILE = _upsert("profiles", ("profile_id", "cloud_evse", "body"), ("profile_id",))
+_SAVE_LIMIT = _upsert("circuit_limits", LIMIT_COLUMNS, ("circuit", "source"))
+_SAVE_AVAILABILITY = _upsert("availability", ("cloud_evse", "is_operational"), ("cloud_evse",))
+_SAVE_SETTING = _upsert("settings", ("key", "value"), ("key",))
+
+
+def _save_slot(write: SaveSlot) -> list[Statement]:
+    slot = write.slot
+    return [(_SAVE_SLOT, (slot.cloud_evse, slot.station_id, slot.evse_id, slot.is_removed))]
+
+
+def _save_transaction(write: SaveTransaction) -> list[Statement]:
+    t = write.transaction
+    return [
+        (
+            _SAVE_TRANSACTION,
+            (
+                t.number,
+                t.uuid,
+                t.station_id,
+                t.evse_id,
+                t.connector_id,
+                t.cloud_evse,
+                instant(t.started_at),
+                t.station_transaction_id,
+                None if t.id_token is None else t.id_token.value,
+                None if t.id_token is None else t.id_token.type,
+                t.register_start_wh,
+                t.register_last_wh,
+                _maybe_instant(t.ended_at),
+                t.stopped_reason,
+                t.next_seq_no,
+                t.charging_state,
+                t.remote_start_id,
+                t.cloud_number,
+                t.verdict,
+                t.is_start_queued,
+            ),
+        )
+    ]
+
+
+def _enqueue(write: Enqueue) -> list[Statement]:
+    row = write.row
+    body = serialize_event(row.event)
+    at = _maybe_instant(row.enqueued_at)
+    return [(_ENQUEUE, (row.id, row.lane, body, row.transaction, at, row.is_offline))]
+
+
+def _mark_sent(write: MarkSent) -> list[Statement]:
+    head, *others = write.row_ids
+    sent_with = ",".join(map(str, others)) or None
+    mark = (write.message_id, write.sent, write.version, sent_with, head)
+    if write.transaction is None:
+        return [(_MARK_SENT, mark)]
+    return [(_MARK_SENT, mark), (_TAKE_SEQ_NO, (write.next_seq_no, write.transaction))]
+
+
+def _confirm(write: Confirm) -> list[Statement]:
+    return [(_CONFIRM, (row_id,)) for row_id in write.row_ids]
+
+
+def _count_attempt(write: CountAttempt) -> list[Statement]:
+    return [(_COUNT_ATTEMPT, (write.attempts, write.row_id))]
+
+
+def _quarantine(write: Quarantine) -> list[Statement]:
+    why = (instant(write.at), write.code, write.description, write.row_id)
+    return [(_QUARANTINE, why), (_CONFIRM, (write.row_id,))]
+
+
+def _release(write: Release) -> list[Statement]:
+    gone: Statement = (_UNQUARANTINE, (write.row_id,))
+    return [(_RELEASE, (write.row_id,)), gone] if write.is_retried else [gone]
+
+
+def _token_values(token: KnownToken) -> tuple[Any, ...]:
+    group = token.info.group
+    return (
+        token.id_token.key,
+        token.id_token.value,
+        token.id_token.type,
+        token.info.status,
+        _maybe_instant(token.info.expires_at),
+        None if group is None else group.value,
+        None if group is None else group.type,
+        instant(token.heard_at),
+    )
+
+
+def _save_token(write: SaveToken) -> list[Statement]:
+    return [(_SAVE_TOKEN, _token_values(write.token))]
+
+
+def _forget_tokens(_: ForgetTokens) -> list[Statement]:
+    return [("DELETE FROM tokens", ())]
+
+
+def _replace_local_list(write: ReplaceLocalList) -> list[Statement]:
+    return [
+        ("DELETE FROM local_list", ()),
+        *((_LIST_TOKEN, _token_values(entry)) for entry in write.entries),
+        ("UPDATE local_list_version SET version = ?", (write.version,)),
+    ]
+
+
+def _save_profile(write: SaveProfile) -> list[Statement]:
+    profile = write.stored.profile
+    values = (profile.id, write.stored.cloud_evse, serialize_profile(profile))
+    return [(_SAVE_PROFILE, values)]
+
+
+def _delete_profile(write: DeleteProfile) -> list[Statement]:
+    return [("DELETE FROM profiles WHERE profile_id = ?", (write.profile_id,))]
+
+
+def _limit_values(limit: CircuitLimit) -> tuple[Any, ...]:
+    return (
+        limit.circuit,
+        limit.source,
+        limit.limit_a,
+        limit.reason,
+        limit.set_by,
+        instant(limit.set_at),
+        _maybe_instant(limit.until),
+    )
+
+
+def _save_circuit_limit(write: SaveCircuitLimit) -> list[Statement]:
+    return [(_SAVE_LIMIT, _limit_values(write.limit))]
+
+
+def _delete_circuit_limit(write: DeleteCircuitLimit) -> list[Statement]:
+    delete = "DELETE FROM circuit_limits WHERE circuit = ? AND source = ?"
+    return [(delete, (write.circuit, write.source))]
+
+
+def _save_availability(write: SaveAvailability) -> list[Statement]:
+    return [(_SAVE_AVAILABILITY, (write.cloud_evse, write.is_operational))]
+
+
+def _save_setting(write: SaveSetting) -> list[Statement]:
+    return [(_SAVE_SETTING, (write.key, write.value))]
+
+
+_MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
+    SaveSlot: _save_slot,
+    SaveTransaction: _save_transaction,
+    Enqueue: _enqueue,
+    MarkSent: _mark_sent,
+    CountAttempt: _count_attempt,
+    Confirm: _confirm,
+    Quarantine: _quarantine,
+    Release: _release,
+    SaveToken: _save_token,
+    ForgetTokens: _forget_tokens,
+    ReplaceLocalList: _replace_local_list,
+    SaveProfile: _save_profile,
+    DeleteProfile: _delete_profile,
+    SaveCircuitLimit: _save_circuit_limit,
+    DeleteCircuitLimit: _delete_circuit_limit,
+    SaveAvailability: _save_availability,
+    SaveSetting: _save_setting,
+}
