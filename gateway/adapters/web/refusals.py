@@ -1,0 +1,53 @@
+"""Exceptions of a request turned into statuses with words, for every route at once."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from gateway.adapters.web.answers import Refusal
+from gateway.errors import StoreFailed
+from gateway.limit_wish import EXAMPLE, in_words
+from gateway.operations import NotAllowed, NotFound
+
+BEARER = {"WWW-Authenticate": "Bearer"}
+"""RFC 6750 §3: a 401 says what is missing."""
+
+
+def speak_plainly(app: FastAPI) -> None:
+    """Register what each exception is answered with."""
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(StoreFailed, _not_stored)
+    app.add_exception_handler(RequestValidationError, _nonsense)
+
+
+def _answer(refusal: Refusal) -> JSONResponse:
+    headers = BEARER if refusal.status == 401 else None
+    return JSONResponse(refusal.body.model_dump(), refusal.status, headers)
+
+
+async def _refusal(_: Request, refusal: Exception) -> JSONResponse:
+    assert isinstance(refusal, Refusal)
+    return _answer(refusal)
+
+
+async def _not_allowed(_: Request, reason: Exception) -> JSONResponse:
+    advice = "a limit is 0 A or more, at most the installer's rating, and ends in the future"
+    return _answer(Refusal(403, str(reason), advice))
+
+
+async def _not_found(_: Request, reason: Exception) -> JSONResponse:
+    advice = "GET /api/v1/site names circuits and stations, GET /api/v1/outbox the rows"
+    return _answer(Refusal(404, str(reason), advice))
+
+
+async def _not_stored(_: Request, reason: Exception) -> JSONResponse:
+    advice = "nothing was changed; look at the disk of the gateway and try again"
+    return _answer(Refusal(503, f"the disk did not take it: {reason}", advice))
+
+
+async def _nonsense(_: Request, invalid: Exception) -> JSONResponse:
+    assert isinstance(invalid, RequestValidationError)
+    advice = f"a limit is written like {EXAMPLE}; times need a time zone"
+    return _answer(Refusal(422, in_words(invalid.errors()), advice))

@@ -1,0 +1,313 @@
+"""The REST interface: who may ask what, how it is refused, and how the server starts and stops."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from gateway.adapters.web import Desk, serve, site_app
+from gateway.adapters.web.access import COOKIE_LIFE, Access
+from gateway.adapters.web.server import WebFailed
+from gateway.records import LimitSource
+from site_config.model import Role
+from tests.gateway.adapters.demo_site import (
+    INSTALLER,
+    NOON,
+    NOW,
+    OPERATOR,
+    VIEWER,
+    busy_state,
+    cloud_away,
+    demo_config,
+    demo_counters,
+    demo_operations,
+)
+from tests.support.web_server import serving
+
+LIMIT = "/api/v1/circuits/garage/limit"
+EVERYTHING = [
+    ("GET", "/api/v1/site"),
+    ("GET", "/api/v1/limits"),
+    ("PUT", LIMIT),
+    ("DELETE", LIMIT),
+    ("GET", "/api/v1/transactions"),
+    ("GET", "/api/v1/outbox"),
+    ("POST", "/api/v1/outbox/17/retry"),
+    ("POST", "/api/v1/outbox/17/discard"),
+    ("GET", "/api/v1/messages"),
+    ("GET", "/api/v1/openapi.json"),
+    ("GET", "/api/v1/no-such-thing"),
+]
+
+
+@pytest.fixture
+def desk():
+    state = busy_state()
+    return Desk(state, demo_operations(state), demo_counters(), lambda: NOW, lambda: NOON)
+
+
+@pytest.fixture
+async def web(desk):
+    app = site_app.build(demo_config().web, desk)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(base_url="http://gateway", transport=transport) as client:
+        yield client
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize(("method", "path"), EVERYTHING, ids=lambda part: part)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="none"),
+        pytest.param(bearer("operator-secre"), id="wrong"),
+        pytest.param({"Authorization": "Bearer"}, id="empty"),
+        pytest.param({"Authorization": f"Basic {OPERATOR}"}, id="other scheme"),
+    ],
+)
+async def test_without_a_token_of_the_site_file_everything_is_401(web, method, path, headers):
+    answer = await web.request(method, path, headers=headers, json={"limit_a": 10})
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json().keys() == {"error", "advice"}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+async def test_monitoring_needs_no_token(web, path):
+    assert (await web.get(path)).status_code == 200
+
+
+async def test_healthz_says_why_the_site_is_degraded(web, desk):
+    assert (await web.get("/healthz")).json() == {"status": "ok", "reasons": []}
+
+    cloud_away(desk.state)
+
+    assert (await web.get("/healthz")).json() == {
+        "status": "degraded",
+        "reasons": ["the cloud is silent since 12:57"],
+    }
+
+
+async def test_metrics_are_prometheus_text(web):
+    answer = await web.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'site_gateway_circuit_rating_amperes{circuit="garage"} 63.0' in answer.text
+
+
+@pytest.mark.parametrize("token", [VIEWER, OPERATOR, INSTALLER])
+async def test_every_role_sees_the_site(web, desk, token):
+    answer = await web.get("/api/v1/site", headers=bearer(token))
+
+    assert answer.status_code == 200
+    assert answer.json() == json.loads(json.dumps(desk.snapshot()))
+    assert answer.json()["stations"]["CP-01"]["evses"]["1"]["limited_by"]["circuit"] == "garage"
+
+
+async def test_an_operator_lowers_a_circuit_until_a_time_of_any_zone(web, desk):
+    wish = {"limit_a": 40, "reason": "party", "until": "2026-06-01T18:00:00+02:00"}
+
+    answer = await web.put(LIMIT, headers=bearer(OPERATOR), json=wish)
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "circuit": "garage",
+        "source": "operator",
+        "limit_a": 40.0,
+        "reason": "party",
+        "set_by": "operator-tablet",
+        "set_at": "2026-06-01T12:00:00+00:00",
+        "until": "2026-06-01T16:00:00+00:00",
+    }
+    limit = desk.operations.limits["garage", LimitSource.OPERATOR]
+    assert limit.until == datetime(2026, 6, 1, 16, tzinfo=UTC)
+    assert (await web.get("/api/v1/limits", headers=bearer(VIEWER))).json() == [answer.json()]
+
+
+async def test_deleting_a_limit_twice_is_harmless(web, desk):
+    await web.put(LIMIT, headers=bearer(OPERATOR), json={"limit_a": 40})
+
+    answers = [await web.delete(LIMIT, headers=bearer(INSTALLER)) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [204, 204]
+    assert desk.operations.limits == {}
+
+
+@pytest.mark.parametrize(("method", "path"), [part for part in EVERYTHING if part[0] != "GET"])
+async def test_a_viewer_changes_nothing(web, desk, method, path):
+    answer = await web.request(method, path, headers=bearer(VIEWER), json={"limit_a": 10})
+
+    assert answer.status_code == 403
+    assert "wall-display is a viewer" in answer.json()["error"]
+    assert desk.operations.asked == []
+
+
+async def test_a_limit_above_the_rating_is_403(web):
+    answer = await web.put(LIMIT, headers=bearer(INSTALLER), json={"limit_a": 63.1})
+
+    assert answer.status_code == 403
+    assert "rating of 63 A" in answer.json()["error"]
+
+
+async def test_an_unknown_circuit_is_404_and_names_those_that_exist(web):
+    answer = await web.put(
+        "/api/v1/circuits/cellar/limit", headers=bearer(OPERATOR), json={"limit_a": 10}
+    )
+
+    assert answer.status_code == 404
+    assert "grid, garage, yard" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(b"", "", id="nothing"),
+        pytest.param(b"{", "", id="broken JSON"),
+        pytest.param(b"[]", "", id="a list"),
+        pytest.param(b'{"reason": "x"}', "limit_a", id="no limit"),
+        pytest.param(b'{"limit_a": "40"}', "limit_a is not a number", id="text"),
+        pytest.param(b'{"limit_a": true}', "limit_a is not a number", id="truth"),
+        pytest.param(b'{"limit_a": -1}', "limit_a", id="negative"),
+        pytest.param(b'{"limit_a": NaN}', "limit_a", id="NaN"),
+        pytest.param(b'{"limit_a": 1, "amps": 2}', "amps", id="unknown key"),
+        pytest.param(
+            b'{"limit_a": 1, "until": "2026-06-01T18:00:00"}', "no time zone", id="zone-less"
+        ),
+    ],
+)
+async def test_nonsense_is_422_in_words_and_changes_nothing(web, desk, body, words):
+    headers = bearer(OPERATOR) | {"content-type": "application/json"}
+
+    answer = await web.put(LIMIT, headers=headers, content=body)
+
+    assert answer.status_code == 422
+    assert words in answer.json()["error"]
+    assert "2026-06-01T18:00:00+02:00" in answer.json()["advice"]
+    assert desk.operations.asked == []
+
+
+async def test_transactions_are_asked_by_when_they_started(web, desk):
+    answer = await web.get(
+        "/api/v1/transactions?since=2026-06-01T00:00:00+02:00&until=2026-06-02T00:00:00Z",
+        headers=bearer(VIEWER),
+    )
+
+    since, until = datetime(2026, 5, 31, 22, tzinfo=UTC), datetime(2026, 6, 2, tzinfo=UTC)
+    assert desk.operations.asked == [("transactions", since, until)]
+    assert answer.json()[0]["energy_wh"] == 7250.0
+    assert answer.json()[0]["id_token_hint"] == "E6F7"
+
+
+async def test_the_outbox_shows_what_waits_and_what_is_in_quarantine(web):
+    answer = await web.get("/api/v1/outbox?limit=2", headers=bearer(VIEWER))
+
+    outbox = answer.json()
+    assert [row["id"] for row in outbox["pending"]] == [1, 2]
+    assert outbox["quarantined"][0]["code"] == "FormationViolation"
+    assert outbox["quarantined"][0]["what"] == (
+        "transaction updated on EVSE 2 (MeterValuePeriodic)"
+    )
+
+
+@pytest.mark.parametrize(("verb", "is_retried"), [("retry", True), ("discard", False)])
+async def test_an_operator_decides_about_quarantine_once(web, desk, verb, is_retried):
+    path = f"/api/v1/outbox/17/{verb}"
+
+    answers = [await web.post(path, headers=bearer(OPERATOR)) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [204, 404]
+    assert desk.operations.asked[0][:3] == ("release", 17, is_retried)
+    assert desk.operations.asked[0][3].name == "operator-tablet"
+
+
+async def test_messages_are_those_of_one_station_or_of_all(web):
+    everything = await web.get("/api/v1/messages", headers=bearer(VIEWER))
+    of_one = await web.get("/api/v1/messages?station=CP-01&limit=1", headers=bearer(VIEWER))
+
+    assert [entry["station"] for entry in everything.json()] == ["CP-01", "CP-01", "CP-02", "cloud"]
+    assert [entry["direction"] for entry in of_one.json()] == ["out"]
+
+
+@pytest.mark.parametrize("path", [path for method, path in EVERYTHING if method == "GET"])
+async def test_no_answer_holds_a_secret(web, path):
+    answer = await web.get(path, headers=bearer(INSTALLER))
+
+    for secret in (VIEWER, OPERATOR, INSTALLER, "04A2B3C4D5E6F7"):
+        assert secret not in answer.text
+
+
+async def test_every_route_and_every_field_of_a_limit_is_described(web):
+    openapi = (await web.get("/api/v1/openapi.json", headers=bearer(VIEWER))).json()
+
+    routes = [route for path in openapi["paths"].values() for route in path.values()]
+    assert len(routes) >= 11
+    assert all(route["description"] for route in routes)
+    wish = openapi["components"]["schemas"]["LimitWish"]["properties"]
+    assert all(field["description"] for field in wish.values())
+
+
+async def test_the_address_answers_once_it_is_told(desk):
+    async with serving(demo_config().web, desk) as url, httpx.AsyncClient() as client:
+        answer = await client.get(f"{url}/healthz")
+
+        assert answer.json() == {"status": "ok", "reasons": []}
+
+
+async def test_an_address_in_use_is_said_in_words(desk):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        with pytest.raises(WebFailed, match=f"{listen} cannot be used"):
+            await serve(demo_config().web.model_copy(update={"listen": listen}), desk)
+
+
+async def test_stopping_does_not_wait_for_a_client_that_stays(desk):
+    address = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(demo_config().web, desk, on_listening=address.set_result))
+    host, _, port = (await address).removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readline()
+
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.wait_for(task, 3)
+
+    assert task.done()
+    writer.close()
+
+
+def test_a_cookie_is_worth_what_its_token_is():
+    tokens = demo_config().web.tokens
+    cookie = Access(tokens).cookie_for(OPERATOR, NOON)
+
+    assert OPERATOR not in cookie
+    assert Access(tokens).by_cookie(cookie, NOON).role == Role.OPERATOR
+    assert Access(tokens).by_cookie(cookie, NOON + COOKIE_LIFE) is None
+    assert Access(tokens[:1]).by_cookie(cookie, NOON) is None
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [None, "", ".", "..", "x.y.z", "x.99999999999.z", "x.99999999999.é", "¹.¹.¹"],
+)
+def test_a_cookie_nobody_signed_is_nobody(cookie):
+    assert Access(demo_config().web.tokens).by_cookie(cookie, NOON) is None
+
+
+def test_a_cookie_cannot_be_made_to_last():
+    access = Access(demo_config().web.tokens)
+    name, expires, signature = access.cookie_for(VIEWER, NOON).split(".")
+
+    later = int(expires) + 10**6
+
+    assert access.by_cookie(f"{name}.{later}.{signature}", NOON) is None
+    assert access.by_cookie(f"{name}.{expires}.{signature}", NOON + timedelta(days=1))
