@@ -1,0 +1,86 @@
+"""What people and programs beside the OCPP wire may ask of the gateway: page, REST, MQTT, CLI.
+
+The adapters are handed an `Operations`; `app` builds it. Authority is bounded here, once: a limit
+may only lower, and who may set it is decided before anything is written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.records import CircuitLimit, LimitSource, OutboxRow, QuarantinedRow, Transaction
+from site_config.model import Role
+
+
+class NotAllowed(Exception):
+    """The wish is understood and refused: above the rating, or not for this role. HTTP 403."""
+
+
+class NotFound(Exception):
+    """No such circuit, row or station. HTTP 404; the text names what exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, for the audit line."""
+
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEntry:
+    """One OCPP frame as it passed a socket; passwords and keys removed."""
+
+    at: datetime
+    station_id: str
+    """A station's identity, or `cloud`."""
+    direction: str
+    """`in` towards the gateway, `out` from it."""
+    frame: str
+
+
+class Operations(Protocol):
+    async def set_circuit_limit(
+        self,
+        circuit: str,
+        limit_a: float,
+        *,
+        reason: str,
+        until: datetime | None,
+        source: LimitSource,
+        caller: Caller,
+    ) -> CircuitLimit:
+        """Lower a circuit's limit, durable on return; balanced at once.
+
+        Raises NotAllowed above the installer's rating, below 0, for an `until` in the past or for
+        a viewer; NotFound for an unknown circuit.
+        """
+
+    async def clear_circuit_limit(
+        self, circuit: str, *, source: LimitSource, caller: Caller
+    ) -> None:
+        """Give the circuit back to its rating; clearing what is not set is harmless."""
+
+    def circuit_limits(self) -> Sequence[CircuitLimit]:
+        """What is set now, expired ones left out."""
+
+    async def transactions(
+        self, since: datetime | None, until: datetime | None
+    ) -> Sequence[Transaction]:
+        """Transactions that started in [since, until), newest first."""
+
+    async def outbox(self, limit: int) -> Sequence[OutboxRow]:
+        """The oldest rows that wait for the cloud, in order."""
+
+    async def quarantined(self) -> Sequence[QuarantinedRow]: ...
+
+    async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
+        """Retry or discard a quarantined row; NotFound when it is not there."""
+
+    def messages(self, station_id: str | None, limit: int) -> Sequence[TraceEntry]:
+        """The newest OCPP frames, oldest first; `station_id` None: of all sockets."""
+
+    def health(self) -> dict[str, Any]:
+        """`{"status": "ok"|"degraded", "reasons": [...]}`"""

@@ -1,0 +1,122 @@
+"""The configuration the cloud may read and change."""
+
+import pytest
+
+from gateway.commands import (
+    ChangeConfiguration,
+    GetConfiguration,
+    GetVariables,
+    SetVariables,
+    VariableRef,
+)
+from gateway.configuration import SETTINGS, Configuration
+from gateway.records import SaveSetting
+
+HEARTBEAT = VariableRef("OCPPCommCtrlr", "HeartbeatInterval")
+
+
+def configuration(*kept: SaveSetting) -> Configuration:
+    return Configuration({"NumberOfConnectors": "12"}, kept)
+
+
+def test_no_key_is_listed_twice_in_either_version():
+    keys = [setting.key for setting in SETTINGS if setting.key]
+    variables = [setting.variable for setting in SETTINGS if setting.variable]
+
+    assert len(keys) == len(set(keys))
+    assert len(variables) == len(set(variables))
+
+
+def test_every_default_is_a_value_the_cloud_could_set():
+    for setting in SETTINGS:
+        assert setting.is_valid is None or setting.is_valid(setting.default), setting.name
+
+
+def test_an_empty_request_means_all_keys():
+    answer = configuration().get_keys(GetConfiguration())
+
+    values = {row.key: row.value for row in answer.known}
+    assert values["NumberOfConnectors"] == "12"
+    assert len(values) == len([setting for setting in SETTINGS if setting.key])
+    assert answer.unknown == ()
+
+
+def test_unknown_keys_are_named():
+    answer = configuration().get_keys(GetConfiguration(("HeartbeatInterval", "Nonsense")))
+
+    assert [row.key for row in answer.known] == ["HeartbeatInterval"]
+    assert answer.unknown == ("Nonsense",)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "status"),
+    [
+        pytest.param("HeartbeatInterval", "60", "Accepted", id="seconds"),
+        pytest.param("HeartbeatInterval", "soon", "Rejected", id="not a number"),
+        pytest.param("HeartbeatInterval", "-1", "Rejected", id="negative"),
+        pytest.param("LocalPreAuthorize", "FALSE", "Accepted", id="flag without case"),
+        pytest.param("LocalPreAuthorize", "0", "Rejected", id="not a flag"),
+        pytest.param("NumberOfConnectors", "3", "Rejected", id="read-only"),
+        pytest.param("TransactionMessageAttempts", "0", "Rejected", id="no attempt at all"),
+        pytest.param("Nonsense", "1", "NotSupported", id="unknown"),
+    ],
+)
+def test_change_configuration(key, value, status):
+    answer, _ = configuration().change_key(ChangeConfiguration(key, value))
+
+    assert answer.status == status
+
+
+def test_a_change_holds_only_once_it_is_committed_and_then_over_a_restart():
+    running = configuration()
+
+    _, writes = running.change_key(ChangeConfiguration("HeartbeatInterval", "60"))
+    assert running.number("HeartbeatInterval") == 300
+    running.take(writes)
+
+    assert running.number("HeartbeatInterval") == 60
+    assert configuration(*writes).number("HeartbeatInterval") == 60
+
+
+def test_one_setting_has_two_names():
+    running = configuration()
+
+    answer, writes = running.set_variables(SetVariables(((HEARTBEAT, "45"),)))
+    running.take(writes)
+
+    assert [result.status for result in answer.results] == ["Accepted"]
+    (row,) = running.get_keys(GetConfiguration(("HeartbeatInterval",))).known
+    assert row.value == "45"
+
+
+def test_as_many_results_as_asked_in_order():
+    asked = (
+        VariableRef("OCPPCommCtrlr", "Nonsense"),
+        VariableRef("Nonsense", "HeartbeatInterval"),
+        HEARTBEAT,
+        VariableRef("OCPPCommCtrlr", "HeartbeatInterval", attribute="Target"),
+        VariableRef("OCPPCommCtrlr", "MessageAttempts", variable_instance="TransactionEvent"),
+    )
+
+    results = configuration().get_variables(GetVariables(asked)).results
+
+    assert [result.status for result in results] == [
+        "UnknownVariable",
+        "UnknownComponent",
+        "Accepted",
+        "NotSupportedAttributeType",
+        "Accepted",
+    ]
+    assert [result.variable for result in results] == list(asked)
+
+
+def test_what_was_kept_but_is_no_longer_valid_is_ignored():
+    assert configuration(SaveSetting("HeartbeatInterval", "x")).number("HeartbeatInterval") == 300
+    assert configuration(SaveSetting("Gone", "x")).number("HeartbeatInterval") == 300
+
+
+def test_the_report_names_every_variable_and_no_password():
+    rows = configuration().report_rows()
+
+    assert len(rows) == len([setting for setting in SETTINGS if setting.variable])
+    assert "Password" not in str(rows)
