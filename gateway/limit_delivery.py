@@ -1,0 +1,304 @@
+"""How a limit reaches one EVSE, and what the EVSE may be acting upon meanwhile. Pure.
+
+Rule 1 (dead man): a live limit ends in the safe current by itself. It is a profile, Absolute,
+started a few seconds in the past, whose second period is the safe current; it is replaced long
+before that. A gateway that dies, or a cable that breaks, lowers the current on the station's own
+clock. Under it lies a TxDefaultProfile of the safe current, installed once per boot: without any
+profile a station charges without limit (1.6 §3.13.6, K06.FR.02).
+Rule 2: what is believed differs from what was sent. Until the station has confirmed a limit, the
+higher of the old and the new one counts; a refusal or silence leaves the old one in force.
+Rule 3: a cut leaves at once; rises and refreshes are few, stations wear out their flash.
+Rule 4: what a station refuses is tried in another form (A, then W; TxProfile, then a default of
+a higher stack level), and the form it accepts is kept for all of its EVSEs.
+
+Currents A RMS per phase. `now` is monotonic seconds, `at` the same instant as aware UTC.
+"""
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gateway.commands import SetProfile
+from load_balancer.profiles import (
+    ChargingProfile,
+    ChargingSchedule,
+    ProfileKind,
+    ProfilePurpose,
+    RateUnit,
+    SchedulePeriod,
+)
+from site_config.model import ChargingRateUnit, Evse
+
+SAFE_PROFILE_ID = 1
+LIVE_PROFILE_ID = 100
+"""Plus the EVSE id. The cloud's profiles never reach a station, so no id of its can collide."""
+LIVE_STACK_LEVEL = 1
+START_IN_PAST_S = 5
+"""A station whose clock is a little behind would otherwise begin the limit late."""
+RISE_INTERVAL_S = 5.0
+"""Rises of one EVSE are sent no closer than this."""
+RETRY_S = 5.0
+RETRY_MAXIMUM_S = 60.0
+EXPIRES_AFTER_REFRESHES = 3
+UNLIMITED_A = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """In which words a station takes a limit."""
+
+    unit: RateUnit
+    purpose: ProfilePurpose
+
+
+A_FORMS = (
+    Form(RateUnit.A, ProfilePurpose.TX),
+    Form(RateUnit.A, ProfilePurpose.TX_DEFAULT),
+)
+W_FORMS = (
+    Form(RateUnit.W, ProfilePurpose.TX),
+    Form(RateUnit.W, ProfilePurpose.TX_DEFAULT),
+)
+
+
+@dataclass(slots=True)
+class StationForms:
+    """What one station has accepted and refused so far; shared by its EVSEs."""
+
+    candidates: list[Form]
+    is_proved: bool = False
+    """One form was accepted: a later refusal is about the moment, not about the form."""
+
+    @classmethod
+    def of(cls, unit: ChargingRateUnit | None) -> "StationForms":
+        """Start from what the site file, or the station's configuration, says of the unit."""
+        if unit is ChargingRateUnit.W:
+            return cls(list(W_FORMS))
+        if unit is ChargingRateUnit.A:
+            return cls(list(A_FORMS))
+        return cls([*A_FORMS, *W_FORMS])
+
+    @property
+    def current(self) -> Form:
+        return self.candidates[0]
+
+    def refused(self) -> None:
+        """Turn to the next form; after the last, begin again: nothing else is left to try."""
+        if not self.is_proved:
+            self.candidates.append(self.candidates.pop(0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A limit as it left: what the station does with it needs no further word from us."""
+
+    limit_a: float
+    falls_at: float
+    """When it steps down to the safe current by itself, monotonic seconds."""
+    then_a: float
+
+    def at(self, now: float) -> float:
+        return self.limit_a if now < self.falls_at else self.then_a
+
+
+@dataclass(slots=True)
+class LimitDelivery:
+    """One EVSE's limits on their way; fed by the app, drained with `due`."""
+
+    evse_id: int
+    evse: Evse
+    safe_current_a: float
+    voltage_v: float
+    forms: StationForms
+    refresh_s: float
+    wanted_a: float = 0.0
+    is_connected: bool = False
+    transaction_id: str | None = None
+    """As the station knows it; a TxProfile names it. None: no transaction runs."""
+    is_plugged: bool = False
+    """A car is there and may start a transaction, at the safe current, at any moment."""
+    has_safe_default: bool = False
+    """Whether the station confirmed the safe TxDefaultProfile since it booted."""
+    _confirmed: _Sent | None = None
+    _in_flight: _Sent | None = None
+    _was_in_doubt: list[_Sent] = field(default_factory=list)
+    """Sent and never answered: each may or may not be in force, so the highest counts."""
+    _next_try_at: float = 0.0
+    _failures: int = 0
+    _sent_at: float = -math.inf
+
+    # Feed.
+
+    def want(self, limit_a: float) -> None:
+        self.wanted_a = limit_a
+
+    def connected(self) -> None:
+        self.is_connected = True
+        self._next_try_at = 0.0
+        self._failures = 0
+
+    def booted(self) -> None:
+        """Forget what was installed: proved again or installed again (profiles SHALL survive a
+        reboot, K01.FR.27; not all do)."""
+        self.has_safe_default = False
+        self._confirmed = None
+
+    def lost(self) -> None:
+        self.is_connected = False
+        if self._in_flight is not None:
+            self._was_in_doubt.append(self._in_flight)
+            self._in_flight = None
+
+    def transaction_began(self, transaction_id: str) -> None:
+        """A transaction that goes on keeps its limits; a new one begins under the default."""
+        if transaction_id != self.transaction_id:
+            self.transaction_id = transaction_id
+            self._forget_sent()
+
+    def transaction_ended(self) -> None:
+        """Its TxProfile is gone with it (1.6 §3.13.3, K01)."""
+        self.transaction_id = None
+        self._forget_sent()
+
+    def accepted(self, now: float) -> None:
+        self.forms.is_proved = True
+        self._confirmed, self._in_flight = self._in_flight, None
+        self._was_in_doubt.clear()
+        self._failures = 0
+        self._next_try_at = now
+
+    def refused(self, now: float) -> None:
+        """The station said no: nothing changed there."""
+        self._in_flight = None
+        self.forms.refused()
+        self._failed(now)
+
+    def unanswered(self, now: float) -> None:
+        """Silence: the station may have taken it."""
+        if self._in_flight is not None:
+            self._was_in_doubt.append(self._in_flight)
+            self._in_flight = None
+        self._failed(now)
+
+    # Drain.
+
+    def due(self, now: float, at: datetime) -> SetProfile | None:
+        """Return the profile that must leave now, taken as in flight; None: nothing to say."""
+        if not self._is_due(now):
+            return None
+        expires_s = EXPIRES_AFTER_REFRESHES * self.refresh_s
+        then_a = min(self.safe_current_a, self.wanted_a)
+        self._in_flight = _Sent(self.wanted_a, now + expires_s, then_a)
+        self._sent_at = now
+        return SetProfile(self.evse_id, self._profile(at, round(expires_s), then_a))
+
+    def next_timer(self) -> float | None:
+        """Return when `due` may have something without being fed, monotonic seconds."""
+        if not self.is_connected or self.transaction_id is None or self._in_flight is not None:
+            return None
+        refresh_at = self._sent_at + self.refresh_s
+        return max(self._next_try_at, refresh_at if self._is_told() else self._rise_at())
+
+    def believed_a(self, now: float) -> float | None:
+        """Return the highest limit the station may be acting upon; None: it is not known.
+
+        Without a car it is 0; a plugged car may start at the safe current, or, before that was
+        confirmed, at anything.
+        """
+        if self.transaction_id is None:
+            if not self.is_plugged:
+                return 0.0
+            return self.safe_current_a if self.has_safe_default else None
+        possible = [sent.at(now) for sent in self._all_sent()]
+        if self._confirmed is None:
+            if not self.has_safe_default:
+                return None
+            possible.append(self.safe_current_a)
+        return max(possible)
+
+    # Decide.
+
+    def _all_sent(self) -> list[_Sent]:
+        known = (self._confirmed, self._in_flight)
+        return [sent for sent in known if sent is not None] + self._was_in_doubt
+
+    def _is_told(self) -> bool:
+        return self._confirmed is not None and self._confirmed.limit_a == self.wanted_a
+
+    def _rise_at(self) -> float:
+        is_rise = self._confirmed is not None and self.wanted_a > self._confirmed.limit_a
+        return self._sent_at + RISE_INTERVAL_S if is_rise else 0.0
+
+    def _is_due(self, now: float) -> bool:
+        if not self.is_connected or self.transaction_id is None or self._in_flight is not None:
+            return False
+        if now < self._next_try_at:
+            return False
+        if self._is_told():
+            return now >= self._sent_at + self.refresh_s
+        return now >= self._rise_at()
+
+    def _failed(self, now: float) -> None:
+        wait_s = min(RETRY_S * 2**self._failures, RETRY_MAXIMUM_S)
+        self._failures += 1
+        # The first failure is tried again at once: it may be a cut that the fuse waits for.
+        self._next_try_at = now if self._failures == 1 else now + wait_s
+
+    def _forget_sent(self) -> None:
+        self._confirmed = self._in_flight = None
+        self._was_in_doubt.clear()
+        self._sent_at = -math.inf
+        self._failures = 0
+        self._next_try_at = 0.0
+
+    def _profile(self, at: datetime, expires_s: int, then_a: float) -> ChargingProfile:
+        form = self.forms.current
+        start_at = at.replace(microsecond=0) - timedelta(seconds=START_IN_PAST_S)
+        periods = [self._period(0, self.wanted_a)]
+        if then_a != self.wanted_a:
+            periods.append(self._period(START_IN_PAST_S + expires_s, then_a))
+        is_tx = form.purpose is ProfilePurpose.TX
+        return ChargingProfile(
+            id=LIVE_PROFILE_ID + self.evse_id,
+            purpose=form.purpose,
+            kind=ProfileKind.ABSOLUTE,
+            stack_level=LIVE_STACK_LEVEL,
+            schedule=ChargingSchedule(form.unit, tuple(periods), start_at),
+            transaction=self.transaction_id if is_tx else None,
+        )
+
+    def _period(self, start_s: int, limit_a: float) -> SchedulePeriod:
+        unit = self.forms.current.unit
+        return limit_period(start_s, limit_a, unit, len(self.evse.phases), self.voltage_v)
+
+
+def limit_period(
+    start_s: int, limit_a: float, unit: RateUnit, phases: int, voltage_v: float
+) -> SchedulePeriod:
+    """Return a period of `limit_a` per phase, rounded down to what the wire can say.
+
+    >>> limit_period(0, 10.07, RateUnit.A, 3, 230).limit
+    10.0
+    >>> limit_period(0, 10.0, RateUnit.W, 3, 230).limit
+    6900.0
+    """
+    if unit is RateUnit.W:
+        return SchedulePeriod(start_s, float(math.floor(limit_a * voltage_v * phases)), phases)
+    return SchedulePeriod(start_s, math.floor(round(limit_a * 10, 6)) / 10, phases)
+
+
+def safe_default(
+    safe_current_a: float, unit: RateUnit, phases: int, voltage_v: float
+) -> SetProfile:
+    """Return the TxDefaultProfile that lies under every transaction of a station (evse 0)."""
+    period = limit_period(0, safe_current_a, unit, phases, voltage_v)
+    return SetProfile(
+        0,
+        ChargingProfile(
+            id=SAFE_PROFILE_ID,
+            purpose=ProfilePurpose.TX_DEFAULT,
+            kind=ProfileKind.RELATIVE,
+            stack_level=0,
+            schedule=ChargingSchedule(unit, (period,)),
+        ),
+    )

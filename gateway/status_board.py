@@ -1,0 +1,149 @@
+"""Which status of which connector the cloud has yet to hear. Pure.
+
+Rule 1: the cloud is told the current status, never the history (1.6 §4.9).
+Rule 2: after our boot was accepted, everything; after an outage longer than the offline
+threshold, everything; after a shorter one, only what changed (B04.FR.01, B04.FR.02).
+Rule 3: a station that is gone for longer than a moment is Unavailable upstream, since a closed
+socket cannot be seen there; its transaction goes on.
+Rule 4: a number upstream without a connector behind it (removed, never built) is Unavailable.
+
+Evse ids here are upstream numbers; `now` is monotonic seconds.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.events import ChargingState, ConnectorStatus, StatusChanged
+
+OFFLINE_THRESHOLD_S = 60.0
+"""2.0.1 OCPPCommCtrlr.OfflineThreshold."""
+STATION_LOST_AFTER_S = 60.0
+"""A station that is back sooner was never reported away: no storms of statuses."""
+
+STATION_LOST = "charging station offline"
+NOBODY = "no connector behind this number"
+
+
+@dataclass(slots=True)
+class _Line:
+    current: StatusChanged
+    """What is true, as told or synthesised."""
+    reported: StatusChanged | None = None
+    """What the station itself said last, whatever we made of it."""
+    told: tuple[object, ...] | None = None
+    """What the cloud confirmed; None: must be told."""
+    lost_at: float | None = None
+    """When its station went away; None: it is there."""
+
+
+class StatusBoard:
+    """The statuses upstream: every EVSE 1..N, and 0 for the gateway itself.
+
+    Args:
+        connected: upstream numbers with a connector behind them.
+        count: N; numbers of 1..N not in `connected` are Unavailable for ever.
+    """
+
+    def __init__(self, connected: Iterable[int], count: int, at: datetime) -> None:
+        there = set(connected)
+        self._lines = {0: _Line(StatusChanged(0, 0, ConnectorStatus.AVAILABLE, at))}
+        for number in range(1, count + 1):
+            info = STATION_LOST if number in there else NOBODY
+            status = StatusChanged(number, 1, ConnectorStatus.UNAVAILABLE, at, info=info)
+            self._lines[number] = _Line(status)
+        self._lost_at: float | None = None
+
+    def current(self, number: int) -> StatusChanged:
+        return self._lines[number].current
+
+    # Feed: stations.
+
+    def changed(self, status: StatusChanged) -> None:
+        """Take a station's word on one connector; its `evse_id` is the number upstream."""
+        line = self._lines[status.evse_id]
+        line.reported = line.current = status
+        line.lost_at = None
+
+    def charging_state_changed(self, number: int, state: ChargingState | None) -> None:
+        """Take a 2.0.1 station's TransactionEvent: a 1.6 cloud sees it in the status."""
+        line = self._lines[number]
+        if line.reported is None or line.reported.charging_state is state:
+            return
+        line.reported = replace(line.reported, charging_state=state)
+        if line.current.status is line.reported.status:
+            line.current = line.reported
+
+    def station_lost(self, numbers: Iterable[int], now: float) -> None:
+        for number in numbers:
+            line = self._lines[number]
+            line.lost_at = now if line.lost_at is None else line.lost_at
+
+    def station_back(self, numbers: Iterable[int]) -> None:
+        """Believe what it said last, until it says something new."""
+        for number in numbers:
+            line = self._lines[number]
+            line.lost_at = None
+            if line.reported is not None:
+                line.current = line.reported
+
+    def handle_timer(self, now: float, at: datetime) -> None:
+        """Report stations away that have been for too long."""
+        for number, line in self._lines.items():
+            if line.lost_at is not None and now - line.lost_at >= STATION_LOST_AFTER_S:
+                line.lost_at = None
+                line.current = StatusChanged(
+                    number,
+                    line.current.connector_id,
+                    ConnectorStatus.UNAVAILABLE,
+                    at,
+                    info=STATION_LOST,
+                )
+
+    def next_timer(self) -> float | None:
+        lost = [line.lost_at for line in self._lines.values() if line.lost_at is not None]
+        return min(lost) + STATION_LOST_AFTER_S if lost else None
+
+    # Feed: the cloud.
+
+    def tell_everything(self) -> None:
+        """After our boot was accepted (1.6 errata 3.22, B01.FR.05)."""
+        for line in self._lines.values():
+            line.told = None
+
+    def tell_again(self, number: int) -> None:
+        """The cloud triggered it."""
+        self._lines[number].told = None
+
+    def cloud_lost(self, now: float) -> None:
+        self._lost_at = now
+
+    def cloud_back(self, now: float) -> None:
+        if self._lost_at is not None and now - self._lost_at > OFFLINE_THRESHOLD_S:
+            self.tell_everything()
+        self._lost_at = None
+
+    def told(self, status: StatusChanged, version: str) -> None:
+        """The cloud confirmed, or refused for good: either way it is not told again."""
+        self._lines[status.evse_id].told = _meaning(status, version)
+
+    # Drain.
+
+    def next_status(self, version: str) -> StatusChanged | None:
+        """Return the first status the cloud has not heard, 0 first; None: it knows all."""
+        for number, line in self._lines.items():
+            if number == 0 and version != "ocpp1.6":
+                continue  # 2.0.1 has no status of the whole station
+            if line.told != _meaning(line.current, version):
+                return line.current
+        return None
+
+    def waiting(self, version: str) -> int:
+        return sum(line.told != _meaning(line.current, version) for line in self._lines.values())
+
+
+def _meaning(status: StatusChanged, version: str) -> tuple[object, ...]:
+    """What a cloud of this version would see of it; equal meanings are told once."""
+    if version == "ocpp1.6":
+        return (status.status, status.charging_state, status.error_code, status.info)
+    return (status.status, status.connector_id)

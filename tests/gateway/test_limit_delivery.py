@@ -1,0 +1,232 @@
+"""A live limit ends in the safe current by itself, and what is believed is never too low."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.limit_delivery import (
+    RISE_INTERVAL_S,
+    START_IN_PAST_S,
+    LimitDelivery,
+    StationForms,
+    limit_period,
+    safe_default,
+)
+from load_balancer.profiles import ProfileKind, ProfilePurpose, RateUnit
+from site_config.model import ChargingRateUnit, Evse
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SAFE_A = 6.0
+REFRESH_S = 30.0
+
+
+def delivery(unit: ChargingRateUnit | None = ChargingRateUnit.A) -> LimitDelivery:
+    made = LimitDelivery(1, Evse(), SAFE_A, 230.0, StationForms.of(unit), REFRESH_S)
+    made.connected()
+    made.has_safe_default = True
+    return made
+
+
+def charging(limit_a: float = 16.0, now: float = 0.0) -> LimitDelivery:
+    made = delivery()
+    made.transaction_began("7")
+    made.want(limit_a)
+    assert made.due(now, NOON) is not None
+    made.accepted(now)
+    return made
+
+
+def test_the_profile_starts_in_the_past_and_steps_down_to_safe_by_itself():
+    made = delivery()
+    made.transaction_began("7")
+    made.want(16.0)
+
+    command = made.due(100.0, NOON)
+
+    assert command is not None
+    profile = command.profile
+    assert (command.evse_id, profile.purpose, profile.transaction) == (1, ProfilePurpose.TX, "7")
+    assert profile.kind is ProfileKind.ABSOLUTE
+    assert profile.schedule.start_at == NOON - timedelta(seconds=START_IN_PAST_S)
+    periods = [(period.start_s, period.limit) for period in profile.schedule.periods]
+    assert periods == [(0, 16.0), (START_IN_PAST_S + 3 * REFRESH_S, SAFE_A)]
+
+
+def test_no_limit_leaves_before_a_transaction_or_without_a_connection():
+    made = delivery()
+    made.want(16.0)
+    assert made.due(0.0, NOON) is None
+
+    made.transaction_began("7")
+    made.lost()
+    assert made.due(0.0, NOON) is None
+
+
+def test_a_cut_leaves_at_once_and_a_rise_waits():
+    made = charging(16.0)
+
+    made.want(10.0)
+    assert made.due(0.1, NOON) is not None
+    made.accepted(0.2)
+
+    made.want(20.0)
+    assert made.due(1.0, NOON) is None
+    assert made.due(0.1 + RISE_INTERVAL_S, NOON) is not None
+
+
+def test_only_one_profile_is_in_flight():
+    made = charging(16.0)
+    made.want(10.0)
+    assert made.due(1.0, NOON) is not None
+
+    made.want(8.0)
+
+    assert made.due(1.1, NOON) is None
+
+
+def test_an_unchanged_limit_is_refreshed_long_before_it_falls():
+    made = charging(16.0)
+
+    assert made.due(REFRESH_S - 1, NOON) is None
+    assert made.next_timer() == REFRESH_S
+    assert made.due(REFRESH_S, NOON) is not None
+
+
+def test_until_confirmed_the_higher_of_old_and_new_is_believed():
+    made = charging(16.0)
+
+    made.want(10.0)
+    made.due(1.0, NOON)
+    assert made.believed_a(1.0) == 16.0
+    made.accepted(1.5)
+    assert made.believed_a(1.5) == 10.0
+
+    made.want(20.0)
+    made.due(10.0, NOON)
+    assert made.believed_a(10.0) == 20.0
+
+
+def test_a_refusal_leaves_the_old_limit_and_silence_counts_both():
+    made = charging(16.0)
+    made.want(20.0)
+    made.due(10.0, NOON)
+    made.refused(10.1)
+    assert made.believed_a(10.1) == 16.0
+
+    assert made.due(10.0 + RISE_INTERVAL_S, NOON)
+    made.unanswered(20.0)
+    assert made.believed_a(20.0) == 20.0
+
+
+def test_a_lost_station_is_believed_to_fall_to_safe_when_its_profile_ends():
+    made = charging(16.0)
+
+    made.lost()
+
+    assert made.believed_a(3 * REFRESH_S - 1) == 16.0
+    assert made.believed_a(3 * REFRESH_S) == SAFE_A
+
+
+def test_without_a_confirmed_safe_default_nothing_is_known():
+    made = delivery()
+    made.booted()
+    made.transaction_began("7")
+
+    assert made.believed_a(0.0) is None
+
+
+def test_an_empty_evse_takes_nothing_and_a_plugged_one_may_start_at_safe():
+    made = delivery()
+    assert made.believed_a(0.0) == 0.0
+
+    made.is_plugged = True
+
+    assert made.believed_a(0.0) == SAFE_A
+
+
+def test_a_new_transaction_begins_under_the_default_again():
+    made = charging(16.0)
+
+    made.transaction_ended()
+    made.transaction_began("8")
+
+    assert made.believed_a(1.0) == SAFE_A
+
+
+def test_a_refused_form_turns_to_the_next_and_the_accepted_one_is_kept():
+    made = delivery(unit=None)
+    made.transaction_began("7")
+    made.want(16.0)
+    forms = []
+    for now in (0.0, 0.0, 100.0):
+        command = made.due(now, NOON)
+        assert command is not None
+        forms.append((command.profile.schedule.unit, command.profile.purpose))
+        made.refused(now)
+    command = made.due(300.0, NOON)
+    made.accepted(300.0)
+
+    assert forms == [
+        (RateUnit.A, ProfilePurpose.TX),
+        (RateUnit.A, ProfilePurpose.TX_DEFAULT),
+        (RateUnit.W, ProfilePurpose.TX),
+    ]
+    assert command is not None
+    assert made.forms.current.purpose is ProfilePurpose.TX_DEFAULT
+    assert made.forms.is_proved
+
+
+def test_failures_are_tried_again_at_once_and_then_ever_more_rarely():
+    made = charging(16.0)
+    made.want(10.0)
+    assert made.due(1.0, NOON)
+    made.unanswered(2.0)
+    assert made.due(2.0, NOON)
+    made.unanswered(3.0)
+    assert made.due(12.9, NOON) is None
+    assert made.due(13.0, NOON)
+
+
+def test_a_pause_does_not_rise_to_the_safe_current_when_we_die():
+    made = delivery()
+    made.transaction_began("7")
+    made.want(0.0)
+
+    command = made.due(0.0, NOON)
+    made.accepted(0.0)
+
+    assert command is not None
+    assert [period.limit for period in command.profile.schedule.periods] == [0.0]
+    assert made.believed_a(1e6) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("limit_a", "unit", "wire"),
+    [
+        pytest.param(10.07, RateUnit.A, 10.0, id="tenths of an ampere, rounded down"),
+        pytest.param(10.1, RateUnit.A, 10.1, id="a tenth stays a tenth"),
+        pytest.param(6.0, RateUnit.W, 4140.0, id="watts over three phases"),
+        pytest.param(0.0, RateUnit.W, 0.0, id="pause"),
+    ],
+)
+def test_limits_on_the_wire(limit_a, unit, wire):
+    assert limit_period(0, limit_a, unit, 3, 230.0).limit == wire
+
+
+@given(st.floats(0, 100), st.sampled_from(RateUnit), st.integers(1, 3), st.floats(100, 260))
+def test_a_limit_is_never_rounded_up(limit_a, unit, phases, voltage_v):
+    wire = limit_period(0, limit_a, unit, phases, voltage_v).limit
+
+    allowed = limit_a if unit is RateUnit.A else limit_a * voltage_v * phases
+    assert wire <= allowed + 1e-6
+
+
+def test_the_safe_default_lies_under_every_transaction():
+    command = safe_default(6.0, RateUnit.A, 3, 230.0)
+
+    assert command.evse_id == 0
+    assert command.profile.purpose is ProfilePurpose.TX_DEFAULT
+    assert command.profile.stack_level == 0
+    assert command.profile.schedule.duration_s is None
