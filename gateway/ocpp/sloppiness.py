@@ -1,8 +1,8 @@
 """What a sloppy peer probably meant: mend a payload that its schema refuses, never silently. Pure.
 
-Looked at only when validation has failed (or a time is of 1970): each broken rule is mended where
-it stands, by the few conventions below, until the payload is valid or nothing helps. Every mend
-is a `Change`, to be logged once per peer and kind.
+Looked at only when validation has failed: each broken rule is mended where it stands, by the few
+conventions below, until the payload is valid or nothing helps. Every mend is a `Change`, to be
+logged once per peer and kind.
 
 Never changed, because a guess would cost somebody money or safety: id tokens, transaction ids and
 whatever else is not known to be mere description is not cut; an unknown status or token type is
@@ -73,10 +73,10 @@ PRESUMED = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that was mended, or (when `was == became`) only looks wrong."""
+    """One thing that was mended."""
 
     rule: str
-    """The broken keyword of the schema (`type`, `format`, …), or `1970`."""
+    """The broken keyword of the schema: `type`, `format`, …"""
     path: str
     """JSON pointer into the payload as it came."""
     was: Any
@@ -113,8 +113,7 @@ def normalise(
     for _ in range(MAX_ROUNDS):
         errors = schemas.errors(version, action, direction, mending.payload)
         if not errors:
-            old = tuple(_times_of_1970(mending.payload, ""))
-            return Normalised(mending.payload, (*mending.changes, *old))
+            return Normalised(mending.payload, tuple(mending.changes))
         if not mending.mend(errors):
             break
     return Normalised(payload, tuple(mending.changes), schemas.violation_of(errors[0]))
@@ -319,15 +318,3 @@ def _time(text: str) -> str | None:
 
 def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _times_of_1970(value: Any, path: str) -> Iterable[Change]:
-    """Find the times of a station that does not know the time; they stay as they are."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _times_of_1970(inner, f"{path}/{name}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _times_of_1970(inner, f"{path}/{index}")
-    elif isinstance(value, str) and value.startswith("1970-01-"):
-        yield Change("1970", path, value, value)

@@ -341,15 +341,6 @@ def test_change_of_a_token_does_not_tell_it():
     assert mended.changes == (Change("type", "/idTag", "***", "***"),)
 
 
-def test_time_of_1970_is_kept_and_told():
-    came = {**START_16, "timestamp": "1970-01-01T00:00:42Z"}
-
-    mended = normalise("ocpp1.6", "StartTransaction", came, NOW)
-
-    assert mended.payload == came
-    assert [change.kind for change in mended.changes] == ["1970 /timestamp"]
-
-
 @pytest.mark.parametrize("unit", ["Celcius", "Celsius"])
 def test_both_spellings_of_celsius_are_words_of_1_6(unit):
     came = meter({"value": "20", "measurand": "Temperature", "unit": unit})
