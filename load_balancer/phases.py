@@ -1,10 +1,14 @@
-"""Currents on three conductors, and how an EVSE's conductors sit on its circuit's.
+"""Currents on three conductors, how an EVSE's conductors sit on its circuit's, A and W.
 
 Pure. Currents are A RMS per phase, positive = import, towards the vehicle.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Phase = Literal["L1", "L2", "L3"]
+
+PHASES: tuple[Phase, Phase, Phase] = ("L1", "L2", "L3")
 
 
 class PhaseCurrents(NamedTuple):
@@ -37,3 +41,21 @@ def on_circuit(evse_currents: PhaseCurrents, evse_rotation: Sequence[int]) -> Ph
     for conductor, phase in enumerate(evse_rotation):
         currents[phase] += evse_currents[conductor]
     return PhaseCurrents(*currents)
+
+
+def watts(current_a: float, voltage_v: float, phases: int) -> float:
+    """Return the power, W, of a current that flows in so many phases at unity power factor.
+
+    >>> watts(16, 230, 3)
+    11040
+    """
+    return current_a * voltage_v * phases
+
+
+def amperes(power_w: float, voltage_v: float, phases: int) -> float:
+    """Return the current per phase, A, that a power drawn evenly from so many phases takes.
+
+    >>> amperes(11040, 230, 3)
+    16.0
+    """
+    return power_w / (voltage_v * phases)

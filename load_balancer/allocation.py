@@ -1,0 +1,244 @@
+"""Share the free current of a tree of conductors: who gets how much, right now.
+
+Pure: no clock, no memory. Ramping, hysteresis and stale meters are `balancer`'s business.
+Every current is an integer in deci-amps (0.1 A RMS), per phase, so that sums are exact and a
+limit is what a station can be told.
+
+A *node* is one conductor of one circuit, see `circuits`. What an EVSE draws on a conductor it
+draws on that node and on every node above it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
+from math import inf
+from typing import NamedTuple, TypeVar
+
+Number = TypeVar("Number", int, float)
+
+ROUNDING_DA = 1e-6
+"""Less than this is an error of arithmetic, not a current."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one EVSE asks for."""
+
+    nodes: tuple[int, ...]
+    """Where its conductors are connected; all different."""
+    minimum_da: int
+    """Below it, only 0 is legal. 0: it takes anything."""
+    maximum_da: int
+    """Below the minimum, it gets nothing."""
+    weight: float = 1.0
+    """Share relative to the others, above 0."""
+
+
+class Share(NamedTuple):
+    limit_da: int
+    bound: int | None
+    """The full node that keeps it there; None: it has its own maximum."""
+
+
+def allocate(
+    free_da: Sequence[int], parents: Sequence[int], demands: Sequence[Demand]
+) -> list[Share]:
+    """Divide what is free so that no node overflows and nobody gets 0 < limit < minimum.
+
+    First the minimums, in the given order: some vehicles charging beat all of them stalling.
+    Then everybody who got one rises in proportion to his weight until he has his maximum or a
+    node of his is full (weighted max-min fairness: nobody could have more without taking it
+    from somebody whose share by weight is smaller). Nothing that somebody could use is left.
+
+    Args:
+        free_da: for each node what is free; may be negative.
+        parents: for each node the one above it, `circuits.NO_NODE` for the topmost; a parent's
+            number is lower than its children's.
+        demands: the most important first.
+
+    Returns:
+        One share per demand, in the same order.
+
+    >>> allocate([200], [-1], [Demand((0,), 60, 320), Demand((0,), 60, 320)])
+    [Share(limit_da=100, bound=0), Share(limit_da=100, bound=0)]
+    """
+    refusals = _refusals(free_da, parents, demands)
+    admitted = [index for index, node in enumerate(refusals) if node is None]
+    filling = _Filling(free_da, parents, [demands[index] for index in admitted])
+    filling.fill()
+    filling.hand_out_rest()
+    shares = [Share(0, None if node == OWN_MAXIMUM else node) for node in refusals]
+    for index, limit_da, bound in zip(admitted, filling.limits_da, filling.bounds, strict=True):
+        shares[index] = Share(limit_da, bound)
+    return shares
+
+
+OWN_MAXIMUM = -1
+"""In the place of a refusing node: the demand itself cannot use its minimum."""
+
+
+def _refusals(
+    free_da: Sequence[int], parents: Sequence[int], demands: Sequence[Demand]
+) -> list[int | None]:
+    """Return for each demand the node without room for its minimum; None: it gets it."""
+    refusals: list[int | None] = [
+        OWN_MAXIMUM if demand.maximum_da < max(1, demand.minimum_da) else None for demand in demands
+    ]
+    needed = [0] * len(free_da)
+    for demand, refusal in zip(demands, refusals, strict=True):
+        if refusal is None:
+            for node in demand.nodes:
+                needed[node] += demand.minimum_da
+    _add_up(needed, parents)
+    is_tight = [need > free for need, free in zip(needed, free_da, strict=True)]
+    if not any(is_tight):
+        return refusals
+
+    paths = _paths(parents, is_tight)
+    left = list(free_da)
+    for index, demand in enumerate(demands):
+        if refusals[index] is not None:
+            continue
+        tight = [node for leaf in demand.nodes for node in paths[leaf]]
+        short = [node for node in tight if left[node] < demand.minimum_da]
+        if short:
+            refusals[index] = min(short, key=left.__getitem__)
+        else:
+            for node in tight:
+                left[node] -= demand.minimum_da
+    return refusals
+
+
+class _Filling:
+    """Everybody rises with one level, in deci-amps per weight, until something stops him.
+
+    Only contended nodes are looked at: those that could not carry the maximums of all. Each has
+    a level at which it is full, and the lowest of these levels is where everybody on that node
+    stops. Who stops early leaves more to others, so the levels of the other nodes only rise: a
+    level found earlier is a lower bound, and is found anew only when its turn comes.
+    """
+
+    def __init__(
+        self, free_da: Sequence[int], parents: Sequence[int], demands: Sequence[Demand]
+    ) -> None:
+        self._demands = demands
+        self.limits_da = [demand.maximum_da for demand in demands]
+        self.bounds: list[int | None] = [None] * len(demands)
+        most_da, least_da, weights = ([0] * len(free_da), [0] * len(free_da), [0.0] * len(free_da))
+        for demand in demands:
+            for node in demand.nodes:
+                most_da[node] += demand.maximum_da
+                least_da[node] += demand.minimum_da
+                weights[node] += demand.weight
+        _add_up(most_da, parents)
+        _add_up(least_da, parents)
+        _add_up(weights, parents)
+
+        is_contended = [most > max(0, free) for most, free in zip(most_da, free_da, strict=True)]
+        paths = _paths(parents, is_contended)
+        self._nodes = [
+            [node for leaf in demand.nodes for node in paths[leaf]] for demand in demands
+        ]
+        """For each demand its contended nodes."""
+        self._rising: dict[int, list[int]] = {
+            node: [] for node, contended in enumerate(is_contended) if contended
+        }
+        """For each contended node the demands that nothing has stopped yet."""
+        self._is_rising = [bool(nodes) for nodes in self._nodes]
+        for index, nodes in enumerate(self._nodes):
+            for node in nodes:
+                self._rising[node].append(index)
+        self._left_da = {node: free_da[node] for node in self._rising}
+        """Free for those that still rise."""
+        start = min((demand.minimum_da / demand.weight for demand in demands), default=0.0)
+        self._levels = [
+            (start + (free_da[node] - least_da[node]) / weights[node], node)
+            for node in self._rising
+        ]
+        """A heap of lower bounds."""
+
+    def fill(self) -> None:
+        heapify(self._levels)
+        exact: set[int] = set()
+        while self._levels:
+            level, node = self._levels[0]
+            rising = [index for index in self._rising[node] if self._is_rising[index]]
+            if not rising:
+                heappop(self._levels)
+            elif node not in exact:
+                exact.add(node)
+                level = _full_level(self._left_da[node], [self._demands[i] for i in rising])
+                self._rising[node] = rising
+                heapreplace(self._levels, (level, node))
+            else:
+                heappop(self._levels)
+                for index in rising:
+                    self._stop(index, node, level)
+                    exact.difference_update(self._nodes[index])
+
+    def hand_out_rest(self) -> None:
+        """Give away what rounding down left, a deci-amp at a time, the smallest share first."""
+        demands, limits_da = self._demands, self.limits_da
+        hungry = [index for index, node in enumerate(self.bounds) if node is not None]
+        hungry.sort(key=lambda index: limits_da[index] / demands[index].weight)
+        while hungry:
+            fed = []
+            for index in hungry:
+                full = next((node for node in self._nodes[index] if self._left_da[node] < 1), None)
+                if full is not None:
+                    self.bounds[index] = full
+                    continue
+                limits_da[index] += 1
+                for node in self._nodes[index]:
+                    self._left_da[node] -= 1
+                if limits_da[index] < demands[index].maximum_da:
+                    fed.append(index)
+                else:
+                    self.bounds[index] = None
+            hungry = fed
+
+    def _stop(self, index: int, node: int, level: float) -> None:
+        demand = self._demands[index]
+        self._is_rising[index] = False
+        if level * demand.weight < demand.maximum_da:
+            limit_da = max(demand.minimum_da, int(level * demand.weight + ROUNDING_DA))
+            if limit_da < demand.maximum_da:
+                self.limits_da[index] = limit_da
+                self.bounds[index] = node
+        for other in self._nodes[index]:
+            self._left_da[other] -= self.limits_da[index]
+
+
+def _full_level(left_da: int, demands: Sequence[Demand]) -> float:
+    """Return the level at which these demands together take all that is left."""
+    slopes: dict[float, float] = {}
+    used_da = 0
+    for demand in demands:
+        used_da += demand.minimum_da
+        start, stop = demand.minimum_da / demand.weight, demand.maximum_da / demand.weight
+        slopes[start] = slopes.get(start, 0.0) + demand.weight
+        slopes[stop] = slopes.get(stop, 0.0) - demand.weight
+    room_da, slope, level = float(left_da - used_da), 0.0, 0.0
+    for turn in sorted(slopes):
+        if slope > 0 and room_da <= slope * (turn - level):
+            return level + room_da / slope
+        room_da -= slope * (turn - level)
+        slope, level = slope + slopes[turn], turn
+    return inf
+
+
+def _add_up(sums: list[Number], parents: Sequence[int]) -> None:
+    """Turn what is connected directly to each node into what is below it, in place."""
+    for node in range(len(sums) - 1, -1, -1):
+        parent = parents[node]
+        if parent >= 0:
+            sums[parent] += sums[node]
+
+
+def _paths(parents: Sequence[int], wanted: Sequence[bool]) -> list[tuple[int, ...]]:
+    """Return for each node the wanted ones among itself and those above it."""
+    paths: list[tuple[int, ...]] = []
+    for node, parent in enumerate(parents):
+        above = paths[parent] if parent >= 0 else ()
+        paths.append((*above, node) if wanted[node] else above)
+    return paths

@@ -1,0 +1,79 @@
+"""What the balancer answers.
+
+Currents are A RMS per phase, positive = towards the vehicle.
+"""
+
+from dataclasses import dataclass
+
+from load_balancer.inputs import EvseKey
+from load_balancer.phases import Phase, PhaseCurrents
+from load_balancer.reasons import Reason, Rule
+from site_config.model import OnLoss
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    limit_a: float
+    """Whole tenths; 0 or at least the EVSE's minimum."""
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitDecision:
+    limit: PhaseCurrents
+    """The lowest of the rating and the limits on it."""
+    rule: Rule
+    """Which of them it is."""
+    measured: PhaseCurrents | None
+    """None: no meter, or never read."""
+    uncontrolled: PhaseCurrents
+    """What is drawn behind the meter beside our EVSEs, as far as it is known."""
+    allocated: PhaseCurrents
+    """Limits of the EVSEs below, and what is kept for those that cannot be told."""
+    overloaded: bool
+    """More was measured than is allowed, on at least one phase."""
+    reading_is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LimitCut:
+    """An EVSE was cut because its circuit is overloaded."""
+
+    evse: EvseKey
+    circuit: str
+    phase: Phase
+    rule: Rule
+    measured_a: float | None
+    """None: nothing measured; more is promised than is allowed now."""
+    allowed_a: float
+    from_a: float
+    to_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeterLost:
+    circuit: str
+    silent_s: float | None
+    """None: it was never read."""
+    policy: OnLoss
+
+
+@dataclass(frozen=True, slots=True)
+class MeterBack:
+    """Trusted again, after enough good readings."""
+
+    circuit: str
+    silent_s: float
+    """How long it was not trusted."""
+
+
+Event = LimitCut | MeterLost | MeterBack
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    limits: dict[EvseKey, Limit]
+    """Every EVSE of the site, whether it charges or not."""
+    circuits: dict[str, CircuitDecision]
+    events: tuple[Event, ...] = ()
+    """What is worth a log line."""

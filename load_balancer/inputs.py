@@ -1,0 +1,69 @@
+"""What the balancer is told at each step.
+
+Currents are A RMS per phase, positive = towards the vehicle; instants are monotonic seconds.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from load_balancer.phases import PhaseCurrents
+from load_balancer.reasons import Rule
+
+
+class EvseKey(NamedTuple):
+    station_id: str
+    evse_id: int
+
+
+class Ceiling(NamedTuple):
+    """A limit that somebody set; the lowest wins and is named."""
+
+    rule: Rule
+    value_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvseInput:
+    key: EvseKey
+    is_reachable: bool
+    wants_current: bool
+    """A transaction is running and the vehicle has not said that it is full."""
+    believed_a: float | None
+    """The highest limit the station may be acting upon; None: unknown."""
+    measured: PhaseCurrents | None
+    """What it draws, in the EVSE's own conductor order; None: never reported."""
+    measured_at: float | None
+    """When the station took it; required with `measured`."""
+    ceilings: tuple[Ceiling, ...] = ()
+    """Beyond the EVSE's own maximum."""
+    energy_wh: float = 0.0
+    """Delivered in this transaction; who has least goes first when not all can charge."""
+    waiting_since: float | None = None
+    """Since when it wants current; None: as of the step that first sees it want."""
+    has_transaction: bool = False
+    """Whether one is running although the vehicle wants nothing; it may wake up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReading:
+    taken_at: float
+    currents: PhaseCurrents
+    """RMS; the fuse does not care for the direction, so the magnitude counts."""
+    power_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitInput:
+    id: str
+    reading: MeterReading | None = None
+    """The newest one; None: never read. Ignored where the circuit has no meter."""
+    limits: tuple[Ceiling, ...] = ()
+    """May lower the rating; one above it changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInputs:
+    """The site at one instant. An EVSE or circuit that is left out is unknown, not idle."""
+
+    evses: tuple[EvseInput, ...]
+    circuits: tuple[CircuitInput, ...] = ()
