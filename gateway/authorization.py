@@ -7,8 +7,9 @@ Rule 3: without the cloud, what is known not Accepted, or has expired, is refuse
 nobody is the installer's choice (1.6 §3.5.4, C15.FR.08) and is not remembered (C15.FR.01).
 Rule 4: a token is its text without case; the type says only how it was read.
 
-The cache changes at once and its writes may be lost: it is only a memory. The list changes when its
-writes are stored. Pure: `now_utc` is an argument.
+A verdict is remembered at once and its write may be lost: it is only a memory. The list changes,
+and the cache is cleared, when `take` is told that the writes are stored. Pure: `now_utc` is an
+argument.
 """
 
 from collections.abc import Iterable
@@ -49,35 +50,24 @@ class Verdict:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class ListUpdate:
-    """The answer to a SendLocalList, true once `writes` are stored and it was accepted."""
-
-    answer: StatusAnswer
-    version: int = 0
-    entries: tuple[KnownToken, ...] = ()
-    writes: tuple[Write, ...] = ()
-    """Empty: refused, nothing changes."""
-
-
 class Authorization:
     """Every verdict the site knows.
 
     Args:
         tokens: the cache as kept, in any order.
-        local_list: the cloud's list, of `list_version`; 0: none.
+        local_list: the cloud's list, of `local_list_version`; 0: none.
     """
 
     def __init__(
         self,
         tokens: Iterable[KnownToken] = (),
         local_list: Iterable[KnownToken] = (),
-        list_version: int = 0,
+        local_list_version: int = 0,
         *,
         unknown_tokens: UnknownTokens = UnknownTokens.REJECT,
         cache_size: int = CACHE_SIZE,
     ) -> None:
-        self.list_version = list_version
+        self.local_list_version = local_list_version
         self._list = _by_key(local_list)
         self._unknown_tokens = unknown_tokens
         self._cache_size = cache_size
@@ -144,17 +134,18 @@ class Authorization:
         starting_group = starting.info.group if starting else None
         return group.key in {starter.key, starting_group.key if starting_group else None}
 
-    def clear_cache(self) -> tuple[Write, ...]:
-        """Forget every cached verdict; the local list stays (C11.FR.01)."""
-        self._cache.clear()
+    def cleared(self) -> tuple[Write, ...]:
+        """Return what forgets every cached verdict; the local list stays (C11.FR.01)."""
         return (ForgetTokens(),)
 
     # The local list.
 
-    def local_list_update(self, command: SendLocalList, now_utc: datetime) -> ListUpdate:
-        """Say what a SendLocalList does: all of it or nothing."""
-        if not command.is_full and command.version <= self.list_version:
-            return ListUpdate(StatusAnswer("VersionMismatch"))  # D01.FR.19
+    def local_list_update(
+        self, command: SendLocalList, now_utc: datetime
+    ) -> tuple[StatusAnswer, tuple[Write, ...]]:
+        """Say what a SendLocalList does, all of it or nothing; no writes: refused."""
+        if not command.is_full and command.version <= self.local_list_version:
+            return StatusAnswer("VersionMismatch"), ()  # D01.FR.19
         keys = [entry.id_token.key for entry in command.entries]
         if command.version < 1:
             return _failed("versionNumber is not above 0")  # D01.FR.18
@@ -167,19 +158,18 @@ class Authorization:
         entries = _updated({} if command.is_full else self._list, command.entries, now_utc)
         if len(entries) > LOCAL_LIST_SIZE:
             return _failed(f"{len(entries)} entries, {LOCAL_LIST_SIZE} is the most")
-        values = tuple(entries.values())
-        return ListUpdate(
-            StatusAnswer("Accepted"),
-            command.version,
-            values,
-            (ReplaceLocalList(command.version, values),),
-        )
+        update = ReplaceLocalList(command.version, tuple(entries.values()))
+        return StatusAnswer("Accepted"), (update,)
 
-    def accept(self, update: ListUpdate) -> None:
-        """Make it true: its writes are on disk. A refused update changes nothing."""
-        if update.writes:
-            self.list_version = update.version
-            self._list = _by_key(update.entries)
+    def take(self, writes: Iterable[Write]) -> None:
+        """Make it true: they are on disk."""
+        for write in writes:
+            match write:
+                case ReplaceLocalList(version, entries):
+                    self.local_list_version = version
+                    self._list = _by_key(entries)
+                case ForgetTokens():
+                    self._cache.clear()
 
     # Inside.
 
@@ -213,8 +203,8 @@ def _updated(
     return entries
 
 
-def _failed(why: str) -> ListUpdate:
-    return ListUpdate(StatusAnswer("Failed", "InvalidValue", why))
+def _failed(why: str) -> tuple[StatusAnswer, tuple[Write, ...]]:
+    return StatusAnswer("Failed", "InvalidValue", why), ()
 
 
 def _at(info: IdTokenInfo, now_utc: datetime) -> IdTokenInfo:

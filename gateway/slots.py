@@ -98,6 +98,10 @@ class SlotTable:
             )
         )
 
+    def active(self) -> tuple[Place, ...]:
+        """Return every EVSE of the site file, in the order of its number upstream."""
+        return tuple((slot.station_id, slot.evse_id) for slot in self if not slot.is_removed)
+
     def connected(self) -> tuple[int, ...]:
         """Return the numbers upstream with an EVSE of the site file behind them, ascending."""
         return tuple(number for number in range(1, self.count + 1) if self.to_station(number))

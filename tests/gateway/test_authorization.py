@@ -175,7 +175,10 @@ def test_full_cache_drops_the_invalid_first_then_the_least_recently_used():
 def test_clear_cache_leaves_the_local_list():
     authorization = Authorization([known(FLEET)], [known(CARD)], 1)
 
-    assert authorization.clear_cache() == (ForgetTokens(),)
+    writes = authorization.cleared()
+    authorization.take(writes)
+
+    assert writes == (ForgetTokens(),)
     assert judge(authorization, FLEET, connected=True).source is Source.CLOUD
     assert judge(authorization, CARD, connected=True).source is Source.LOCAL_LIST
 
@@ -268,21 +271,21 @@ def names(authorization: Authorization, *candidates: str) -> set[str]:
 def test_local_list_update_is_all_or_nothing(command, status, version, left):
     authorization = Authorization((), [known(IdToken("a")), known(IdToken("b"))], 5)
 
-    update = authorization.local_list_update(command, NOW)
-    authorization.accept(update)
+    answer, writes = authorization.local_list_update(command, NOW)
+    authorization.take(writes)
 
-    assert update.answer.status == status
-    assert authorization.list_version == version
+    assert answer.status == status
+    assert authorization.local_list_version == version
     assert names(authorization, "a", "b", "c", "d") == left
 
 
 def test_local_list_is_unchanged_until_it_is_stored():
     authorization = Authorization((), [known(CARD)], 5)
 
-    update = authorization.local_list_update(SendLocalList(6, True), NOW)
+    _, writes = authorization.local_list_update(SendLocalList(6, True), NOW)
 
-    assert update.writes == (ReplaceLocalList(6, ()),)
-    assert authorization.list_version == 5
+    assert writes == (ReplaceLocalList(6, ()),)
+    assert authorization.local_list_version == 5
     assert names(authorization, CARD.value) == {CARD.value}
 
 

@@ -32,6 +32,7 @@ def test_configured_numbers_are_used_and_stored():
 
     assert (table.to_cloud("A", 1), table.to_cloud("B", 1), table.to_cloud("B", 2)) == (2, 1, 3)
     assert table.to_station(3) == ("B", 2)
+    assert table.active() == (("B", 1), ("A", 1), ("B", 2))
     assert table.count == 3
     assert set(table.writes) == {
         SaveSlot(Slot(1, "B", 1)),
