@@ -1,0 +1,94 @@
+"""What one event changes, collected before any of it is true. Decides nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from gateway.events import TransactionChanged
+from gateway.outbox import lane_of
+from gateway.records import Enqueue, OutboxEvent, OutboxRow, SaveTransaction, Transaction, Write
+from gateway.slots import SlotTable
+from gateway.transaction_table import TransactionTable
+
+UPSTREAM_CONNECTOR = 1
+"""Every EVSE upstream has one connector: EVSE and 1.6 connectorId are the same number."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStart:
+    """A remote start the station accepted, and no transaction yet."""
+
+    station_id: str
+    evse_id: int | None
+    """None: the station chooses."""
+    remote_start_id: int | None
+    """None: the cloud speaks 1.6."""
+    token_key: str
+    until: datetime
+
+
+@dataclass(slots=True)
+class Draft:
+    """What one event changes, collected. Lives for one `apply`."""
+
+    station_id: str
+    is_numbered: bool
+    """The station calls transactions by the numbers we give it (1.6)."""
+    now_utc: datetime
+    is_cloud_connected: bool
+    table: TransactionTable
+    slots: SlotTable
+    remote_starts: tuple[RemoteStart, ...]
+    numbers: Iterator[int]
+    row_ids: Iterator[int]
+    uuids: Iterator[str]
+    next_number: int
+    """Numbers below it were given by us."""
+    changed: dict[int, Transaction] = field(default_factory=dict)
+    rows: list[OutboxRow] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    transaction: Transaction | None = None
+    """The one the event is about, as it will be."""
+    is_duplicate: bool = False
+    is_refused: bool = False
+    """The EVSE is not in the site file: it has no limit, so it must not charge."""
+    used: RemoteStart | None = None
+
+    def save(self, transaction: Transaction) -> Transaction:
+        self.changed[transaction.number] = transaction
+        self.transaction = transaction
+        return transaction
+
+    def send(
+        self, cloud_evse: int, event: OutboxEvent, transaction: Transaction | None = None
+    ) -> None:
+        is_offline = not self.is_cloud_connected
+        if isinstance(event, TransactionChanged):
+            is_offline = is_offline or event.is_offline  # E04.FR.03
+            event = replace(
+                event,
+                evse_id=cloud_evse,
+                connector_id=UPSTREAM_CONNECTOR,
+                transaction_id=None,
+                seq_no=0,
+                is_offline=is_offline,
+            )
+        row = OutboxRow(
+            id=next(self.row_ids),
+            lane=lane_of(cloud_evse),
+            event=event,
+            transaction=transaction.number if transaction else None,
+            enqueued_at=self.now_utc,
+            is_offline=is_offline,
+        )
+        self.rows.append(row)
+
+    def note(self, dotted: str, **facts: object) -> None:
+        told = "".join(f" {name}={value}" for name, value in facts.items())
+        self.notes.append(f"{dotted} station={self.station_id}{told}")
+
+    def writes(self) -> tuple[Write, ...]:
+        return (
+            *(SaveTransaction(transaction) for transaction in self.changed.values()),
+            *(Enqueue(row) for row in self.rows),
+        )

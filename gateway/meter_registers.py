@@ -1,0 +1,94 @@
+"""Energy registers out of sampled values: which sample is the billable one, exact to the digit.
+
+The register is Energy.Active.Import.Register at the outlet, over all phases, in Wh. Decides nothing
+about transactions.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from gateway.events import ENERGY_REGISTER, MeterValue, SampledValue
+
+_WH_PER_UNIT = {"wh": 1, "kwh": 1000}
+_OUTLET = (None, "Outlet")
+"""Location defaults to Outlet (1.6 §7.43 SampledValue; 2.0.1 SampledValueType)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """What a message says about the energy register, Wh; None: it does not say."""
+
+    begin_wh: float | None = None
+    """Sampled with context Transaction.Begin."""
+    end_wh: float | None = None
+    """Sampled with context Transaction.End."""
+    first_wh: float | None = None
+    """The earliest of all."""
+    last_wh: float | None = None
+    """The latest of all."""
+
+
+def read_registers(meter_values: Sequence[MeterValue], after_wh: float | None = None) -> Registers:
+    """Return the registers told by the meter values of one message, in whatever order they stand.
+
+    Args:
+        after_wh: the register as last heard: it decides what a signed sample without unit means.
+    """
+    begin: float | None = None
+    end: float | None = None
+    readings = []
+    for value in sorted(meter_values, key=lambda value: value.at):
+        for context, reading_wh in _readings(value.samples, after_wh):
+            readings.append(reading_wh)
+            if context == "Transaction.Begin":
+                begin = reading_wh
+            elif context == "Transaction.End":
+                end = reading_wh
+    if not readings:
+        return Registers()
+    return Registers(begin, end, readings[0], readings[-1])
+
+
+def _readings(samples: Iterable[SampledValue], after_wh: float | None) -> list[tuple[str, float]]:
+    """Return one register for each context, in order of appearance."""
+    by_context: dict[str, list[tuple[SampledValue, Decimal]]] = {}
+    for sample in samples:
+        if sample.measurand != ENERGY_REGISTER:
+            continue
+        energy_wh = _energy_wh(sample, after_wh)
+        if energy_wh is not None:
+            by_context.setdefault(sample.context, []).append((sample, energy_wh))
+    return [(context, float(_over_phases(found))) for context, found in by_context.items()]
+
+
+def _over_phases(found: list[tuple[SampledValue, Decimal]]) -> Decimal:
+    outlet = [(sample, wh) for sample, wh in found if sample.location in _OUTLET]
+    chosen = outlet or [
+        (sample, wh) for sample, wh in found if sample.location == found[0][0].location
+    ]
+    for sample, energy_wh in chosen:
+        if sample.phase is None:
+            return energy_wh
+    phases = {(sample.phase or "")[:2]: energy_wh for sample, energy_wh in chosen}
+    return sum(phases.values(), Decimal(0))
+
+
+def _energy_wh(sample: SampledValue, after_wh: float | None) -> Decimal | None:
+    unit_wh = _WH_PER_UNIT.get((sample.unit or "Wh").casefold())
+    if unit_wh is None:
+        return None
+    try:
+        value = Decimal(sample.value)
+    except InvalidOperation:
+        return None  # the opaque text of a signed value (1.6 format SignedData)
+    if not value.is_finite() or value < 0:
+        return None
+    energy_wh = value.scaleb(sample.multiplier) * unit_wh
+    if sample.unit is None and sample.signed is not None and after_wh is not None:
+        # Seen: samples in kWh with their unit, then a signed last one whose unit stands only in
+        # the signed data. As Wh it would be a register that fell to a thousandth.
+        last_wh = Decimal(str(after_wh))
+        if energy_wh < last_wh <= energy_wh * 1000:
+            return energy_wh * 1000
+    return energy_wh

@@ -1,0 +1,351 @@
+"""The books: every transaction of the site, and what a word of a station or the cloud does to them.
+
+Rule 1: who cannot store must not answer. `apply` changes nothing that is remembered: it returns an
+`Outcome`. The caller commits `outcome.writes`, then calls `accept(outcome)`, then answers. If the
+commit fails it answers nothing; the station asks again and is judged as if for the first time.
+Rule 2: between `apply` (or `cloud_answered_…`) and `accept` no other outcome of the same station
+may be asked for: the caller holds a lock per station. Numbers and row ids taken by an outcome that
+was never accepted are not given again.
+Rule 3: a station that repeats itself gets the same answer and no second row, also after a restart:
+the fingerprint of the last event of each station is stored with it.
+
+Pure: `now_utc` is an argument, numbers and UUIDs come from what it is built with. Energy is Wh.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.bookings import book, is_refused
+from gateway.cloud_profiles import RunningTransaction
+from gateway.drafts import Draft, RemoteStart
+from gateway.events import (
+    AuthorizationStatus,
+    EventType,
+    IdToken,
+    IdTokenInfo,
+    SecurityEventOccurred,
+    StatusChanged,
+    TransactionChanged,
+)
+from gateway.outbox import lane_of
+from gateway.records import (
+    Enqueue,
+    Kept,
+    OutboxRow,
+    SaveTransaction,
+    Transaction,
+    Write,
+)
+from gateway.retransmissions import Heard, TransactionEvent, fingerprint, to_keep
+from gateway.slots import SlotTable
+from gateway.transaction_table import TransactionTable
+
+CONNECTION_TIMEOUT_S = 60.0
+"""A remote start without a transaction is forgotten after it (1.6 ConnectionTimeOut)."""
+TECH_INFO_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an event means. Nothing of it is true before `TransactionBooks.accept`."""
+
+    writes: tuple[Write, ...] = ()
+    """One commit; empty: nothing to store."""
+    transaction: Transaction | None = None
+    """The one it is about, as it will be."""
+    is_duplicate: bool = False
+    """Heard before: answer as then."""
+    is_refused: bool = False
+    """The EVSE is not in the site file: answer Invalid."""
+    is_remote: bool = False
+    """A Started the cloud asked for: its token needs no question."""
+    stop: Transaction | None = None
+    """The station must be asked to stop it: the cloud did not accept its token."""
+    notes: tuple[str, ...] = ()
+    """Log lines, without tokens."""
+    station_id: str | None = None
+    fingerprint: str | None = None
+    used: RemoteStart | None = None
+
+    @property
+    def rows(self) -> tuple[OutboxRow, ...]:
+        """The rows among the writes, in order."""
+        return tuple(write.row for write in self.writes if isinstance(write, Enqueue))
+
+
+class TransactionBooks:
+    """Every transaction that runs, or has rows the cloud has not confirmed.
+
+    Args:
+        new_uuid: gives a new UUID as text, 36 characters, at each call.
+    """
+
+    def __init__(self, slots: SlotTable, kept: Kept, new_uuid: Callable[[], str]) -> None:
+        self._slots = slots
+        self._table = TransactionTable(kept.running)
+        highest = max((transaction.number for transaction in kept.running), default=0)
+        self._next_number = max(kept.next_transaction_number, highest + 1)
+        self._row_ids = itertools.count(kept.next_row_id)
+        self._new_uuid = new_uuid
+        self._remote_starts: list[RemoteStart] = []
+        self._heard = Heard(kept.settings)
+
+    # A station speaks.
+
+    def apply(
+        self,
+        station_id: str,
+        version: str,
+        event: TransactionEvent,
+        *,
+        now_utc: datetime,
+        is_cloud_connected: bool,
+    ) -> Outcome:
+        """Say what a station's event means; `version` is the station's, `ocpp1.6` or later."""
+        is_numbered = version == "ocpp1.6"
+        seen = fingerprint(event)
+        if (station_id, seen) in self._heard and not _needs_number(event, is_numbered):
+            return Outcome(transaction=self._meant(station_id, event), is_duplicate=True)
+        draft = Draft(
+            station_id=station_id,
+            is_numbered=is_numbered,
+            now_utc=now_utc,
+            is_cloud_connected=is_cloud_connected,
+            table=self._table,
+            slots=self._slots,
+            remote_starts=tuple(self._remote_starts),
+            numbers=self._numbers(),
+            row_ids=self._row_ids,
+            uuids=iter(self._new_uuid, None),
+            next_number=self._next_number,
+        )
+        book(draft, event)
+        writes = draft.writes()
+        if writes and seen is not None:
+            writes += (to_keep(station_id, seen),)
+        return Outcome(
+            writes=writes,
+            transaction=draft.transaction,
+            is_duplicate=draft.is_duplicate,
+            is_refused=draft.is_refused,
+            is_remote=draft.used is not None,
+            notes=tuple(draft.notes),
+            station_id=station_id,
+            fingerprint=seen,
+            used=draft.used,
+        )
+
+    def security_event(
+        self,
+        station_id: str | None,
+        event: SecurityEventOccurred,
+        *,
+        now_utc: datetime,
+        is_cloud_connected: bool,
+    ) -> Outcome:
+        """Queue it in the lane `station` (A04.FR.02); None: it occurred to the gateway itself."""
+        if station_id is not None:
+            tech_info = f"{station_id}: {event.tech_info or ''}".rstrip(": ")
+            event = replace(event, tech_info=tech_info[:TECH_INFO_LENGTH])
+        row = OutboxRow(
+            id=next(self._row_ids),
+            lane=lane_of(None),
+            event=event,
+            enqueued_at=now_utc,
+            is_offline=not is_cloud_connected,
+        )
+        return Outcome(writes=(Enqueue(row),), station_id=station_id)
+
+    def remote_start_asked(
+        self,
+        station_id: str,
+        evse_id: int | None,
+        remote_start_id: int | None,
+        id_token: IdToken,
+        *,
+        now_utc: datetime,
+        timeout_s: float = CONNECTION_TIMEOUT_S,
+    ) -> None:
+        """Expect a Started: it will carry the id, and RemoteStart as its trigger, upward.
+
+        To be told before the station is asked: its Started may overtake its answer.
+        """
+        self.remote_start_refused(station_id, evse_id)
+        until = now_utc + timedelta(seconds=timeout_s)
+        expected = RemoteStart(station_id, evse_id, remote_start_id or None, id_token.key, until)
+        self._remote_starts = [other for other in self._remote_starts if now_utc <= other.until]
+        self._remote_starts.append(expected)
+
+    def remote_start_refused(self, station_id: str, evse_id: int | None) -> None:
+        """Expect nothing any more: the station said no, or nothing."""
+        place = (station_id, evse_id)
+        self._remote_starts = [
+            other for other in self._remote_starts if (other.station_id, other.evse_id) != place
+        ]
+
+    def is_remote_start_expected(
+        self, station_id: str, id_token: IdToken, now_utc: datetime
+    ) -> bool:
+        """Whether the cloud itself asked for this token at this station a moment ago."""
+        return any(
+            expected.station_id == station_id
+            and expected.token_key == id_token.key
+            and now_utc <= expected.until
+            for expected in self._remote_starts
+        )
+
+    # The cloud speaks.
+
+    def cloud_answered_start(
+        self,
+        number: int,
+        cloud_number: int | None,
+        info: IdTokenInfo | None,
+        *,
+        is_retransmission: bool,
+    ) -> Outcome:
+        """Take the answer of a 1.6 cloud to a StartTransaction."""
+        return self._judged(number, _fair(info, is_retransmission), cloud_number)
+
+    def cloud_answered_event(
+        self,
+        number: int,
+        id_token: IdToken | None,
+        info: IdTokenInfo | None,
+        *,
+        is_retransmission: bool,
+    ) -> Outcome:
+        """Take the answer of a 2.0.1 cloud to a TransactionEvent that carried `id_token`.
+
+        A verdict on another token than the transaction's own (that of a stop) changes nothing.
+        """
+        transaction = self._table.by_number(number)
+        own = transaction.id_token if transaction else None
+        if id_token is not None and own is not None and own.key != id_token.key:
+            return Outcome(transaction=transaction)
+        return self._judged(number, _fair(info, is_retransmission), None)
+
+    def _judged(self, number: int, info: IdTokenInfo | None, cloud_number: int | None) -> Outcome:
+        before = self._table.by_number(number)
+        if before is None:
+            return Outcome(notes=(f"transaction.unknown transaction={number}",))
+        after = replace(
+            before,
+            cloud_number=before.cloud_number if cloud_number is None else cloud_number,
+            verdict=info.status if info else before.verdict,
+        )
+        if after == before:
+            return Outcome(transaction=before)
+        must_stop = is_refused(after) and not is_refused(before) and after.ended_at is None
+        return Outcome(
+            writes=(SaveTransaction(after),),
+            transaction=after,
+            stop=after if must_stop else None,
+            station_id=after.station_id,
+        )
+
+    # It is stored.
+
+    def accept(self, outcome: Outcome) -> None:
+        """Make it true: its writes are on disk."""
+        for write in outcome.writes:
+            if isinstance(write, SaveTransaction):
+                self._put(write.transaction)
+        if outcome.used is not None and outcome.used in self._remote_starts:
+            self._remote_starts.remove(outcome.used)
+        if outcome.station_id is not None and outcome.fingerprint is not None:
+            self._heard.remember(outcome.station_id, outcome.fingerprint)
+
+    def sent(self, number: int, next_seq_no: int) -> None:
+        """Note the seqNo that follows; the same number stands in the stored `MarkSent`."""
+        if (transaction := self._table.by_number(number)) is not None:
+            self._put(replace(transaction, next_seq_no=next_seq_no))
+
+    def delivered(self, number: int) -> None:
+        """Note that the cloud has the ENDED row; without it ended transactions stay in memory."""
+        self._table.delivered(number)
+
+    # Read.
+
+    def open_on(self, station_id: str, evse_id: int) -> Transaction | None:
+        """Return what runs on an EVSE: the newest, should several be open."""
+        running = self._table.running_on(station_id, evse_id)
+        return running[-1] if running else None
+
+    def running_on(self, station_id: str, evse_id: int) -> RunningTransaction | None:
+        """Return what a TxProfile needs to know of `open_on`."""
+        transaction = self.open_on(station_id, evse_id)
+        if transaction is None:
+            return None
+        ids = {transaction.uuid}
+        if transaction.cloud_number is not None:
+            ids.add(str(transaction.cloud_number))
+        return RunningTransaction(frozenset(ids), transaction.started_at)
+
+    def running(self) -> tuple[Transaction, ...]:
+        return tuple(self._table.running())
+
+    def by_number(self, number: int) -> Transaction | None:
+        return self._table.by_number(number)
+
+    def find(self, transaction_id: str) -> Transaction | None:
+        """Find what a cloud of either version means."""
+        if (found := self._table.by_uuid(transaction_id)) is not None:
+            return found
+        try:
+            return self.by_cloud_number(int(transaction_id))
+        except ValueError:
+            return None
+
+    def by_uuid(self, uuid: str) -> Transaction | None:
+        """Find what a 2.0.1 cloud means."""
+        return self._table.by_uuid(uuid)
+
+    def by_cloud_number(self, cloud_number: int) -> Transaction | None:
+        """Find what a 1.6 cloud means: the newest running one it calls so (ids may repeat)."""
+        return max(
+            (found for found in self._table.running() if found.cloud_number == cloud_number),
+            key=lambda found: found.number,
+            default=None,
+        )
+
+    def refused(self) -> tuple[Transaction, ...]:
+        """Return what still runs on a token the cloud did not accept: ask the stations again."""
+        return tuple(found for found in self._table.running() if is_refused(found))
+
+    # Inside.
+
+    def _numbers(self) -> Iterator[int]:
+        while True:
+            self._next_number += 1
+            yield self._next_number - 1
+
+    def _put(self, transaction: Transaction) -> None:
+        # A row may have left while the commit was under way: seqNo only ever rises.
+        known = self._table.by_number(transaction.number)
+        if known is not None and known.next_seq_no > transaction.next_seq_no:
+            transaction = replace(transaction, next_seq_no=known.next_seq_no)
+        self._table.put(transaction)
+
+    def _meant(self, station_id: str, event: TransactionEvent) -> Transaction | None:
+        if isinstance(event, StatusChanged) or event.transaction_id is None:
+            return None
+        return self._table.by_station_id(station_id, event.transaction_id)
+
+
+def _fair(info: IdTokenInfo | None, is_retransmission: bool) -> IdTokenInfo | None:
+    if info and is_retransmission and info.status is AuthorizationStatus.CONCURRENT_TX:
+        # It had processed the first copy, and holds the transaction against itself.
+        return replace(info, status=AuthorizationStatus.ACCEPTED)
+    return info
+
+
+def _needs_number(event: TransactionEvent, is_numbered: bool) -> bool:
+    """A repeated Start is found by what it says, so that it gets its number again."""
+    return (
+        is_numbered
+        and isinstance(event, TransactionChanged)
+        and event.event_type is EventType.STARTED
+    )

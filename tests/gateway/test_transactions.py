@@ -1,0 +1,819 @@
+"""The books: what a station's word means, told in the vendors' own ways."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.events import (
+    AuthorizationStatus,
+    ChargingState,
+    ConnectorStatus,
+    EventType,
+    IdToken,
+    IdTokenInfo,
+    MetersSampled,
+    MeterValue,
+    SampledValue,
+    SecurityEventOccurred,
+    StatusChanged,
+    TransactionChanged,
+)
+from gateway.records import Enqueue, Kept, OutboxRow, SaveSetting, SaveTransaction, Transaction
+from gateway.slots import SlotTable
+from gateway.transactions import Outcome, TransactionBooks
+from site_config.model import Site
+
+T0 = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
+V16, V201 = "ocpp1.6", "ocpp2.0.1"
+CARD = IdToken("CARD1", "ISO14443")
+STARTED, UPDATED, ENDED = EventType.STARTED, EventType.UPDATED, EventType.ENDED
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def a_site() -> Site:
+    """A has one EVSE, B two; upstream 1, 2, 3."""
+    station = {"circuit": "grid", "safe_current_a": 6}
+    return Site.model_validate(
+        {
+            "site": {"id": "s", "name": "S"},
+            "cloud": {"url": "ws://127.0.0.1:1/ocpp", "identity": "S"},
+            "circuits": {"grid": {"rating_a": 100}},
+            "stations": {
+                "A": {**station, "evses": {1: {}}},
+                "B": {**station, "evses": {1: {}, 2: {}}},
+            },
+        }
+    )
+
+
+class Desk:
+    """A gateway without sockets: stores into lists, may fail, may be restarted."""
+
+    def __init__(self) -> None:
+        self.slots = SlotTable(a_site())
+        self.transactions: dict[int, Transaction] = {}
+        self.settings: dict[str, SaveSetting] = {}
+        self.rows: list[OutboxRow] = []
+        self.notes: list[str] = []
+        self.restart()
+
+    def restart(self, *, delivered: bool = False) -> None:
+        """Start from the disk; `delivered`: the cloud has all rows, ended transactions are gone."""
+        running = tuple(
+            transaction
+            for transaction in self.transactions.values()
+            if transaction.ended_at is None or not delivered
+        )
+        kept = Kept(
+            running=running,
+            next_transaction_number=max(self.transactions, default=0) + 1,
+            next_row_id=max((row.id for row in self.rows), default=0) + 1,
+            settings=tuple(self.settings.values()),
+        )
+        self.books = TransactionBooks(self.slots, kept, _uuids(len(self.transactions)))
+
+    def hear(
+        self, event, station_id: str = "A", version: str = V16, *, connected: bool = True
+    ) -> Outcome:
+        outcome = self.books.apply(
+            station_id, version, event, now_utc=at(1000), is_cloud_connected=connected
+        )
+        self.store(outcome)
+        return outcome
+
+    def store(self, outcome: Outcome) -> None:
+        for write in outcome.writes:
+            match write:
+                case SaveTransaction(transaction):
+                    self.transactions[transaction.number] = transaction
+                case SaveSetting(key):
+                    self.settings[key] = write
+                case Enqueue(row):
+                    self.rows.append(row)
+        self.books.accept(outcome)
+        self.notes += outcome.notes
+
+    def told(self, cloud_evse: int = 1) -> list[EventType | str]:
+        return [
+            row.event.event_type if isinstance(row.event, TransactionChanged) else "meters"
+            for row in self.rows
+            if row.lane == f"evse/{cloud_evse}"
+        ]
+
+    def last(self) -> TransactionChanged:
+        event = self.rows[-1].event
+        assert isinstance(event, TransactionChanged)
+        return event
+
+
+def _uuids(begin: int):
+    def numbers() -> Iterator[str]:
+        number = begin
+        while True:
+            number += 1
+            yield f"00000000-0000-4000-8000-{number:012d}"
+
+    return numbers().__next__
+
+
+def start(seconds: float = 0, register_wh: float = 0, evse: int = 1, token: IdToken = CARD):
+    return TransactionChanged(
+        STARTED,
+        at(seconds),
+        None,
+        "Authorized",
+        0,
+        evse_id=evse,
+        connector_id=1,
+        id_token=token,
+        register_wh=register_wh,
+    )
+
+
+def stop(number: object, seconds: float = 60, register_wh: float = 25, **more):
+    more = {"stopped_reason": "Local", "id_token": CARD, **more}
+    return TransactionChanged(
+        ENDED, at(seconds), str(number), "StopAuthorized", 0, register_wh=register_wh, **more
+    )
+
+
+def energy(seconds: float, value: str, context: str = "Sample.Periodic", unit: str = "Wh"):
+    return MeterValue(at(seconds), (SampledValue(value, unit=unit, context=context),))
+
+
+def meters(transaction_id: object, seconds: float, value: str, evse: int = 1, **more):
+    told = None if transaction_id is None else str(transaction_id)
+    return MetersSampled(evse, 1, (energy(seconds, value, **more),), told)
+
+
+def status(state: ChargingState | None, seconds: float | None, evse: int = 1) -> StatusChanged:
+    when = None if seconds is None else at(seconds)
+    return StatusChanged(evse, 1, ConnectorStatus.OCCUPIED, when, state)
+
+
+def event(event_type: EventType, seconds: float, trigger: str, seq_no: int = 0, **more):
+    return TransactionChanged(
+        event_type, at(seconds), more.pop("transaction_id", "754A2AB3"), trigger, seq_no, **more
+    )
+
+
+# Stations that are given numbers (1.6).
+
+
+def test_transaction_is_one_started_its_meter_values_and_one_ended():
+    desk = Desk()
+
+    number = desk.hear(start(0, 100)).transaction.number
+    desk.hear(meters(number, 10, "106"))
+    ended = desk.hear(stop(number, 60, 125)).transaction
+
+    assert desk.told() == [STARTED, UPDATED, ENDED]
+    assert [row.transaction for row in desk.rows] == [number] * 3
+    assert [row.event.evse_id for row in desk.rows] == [1, 1, 1]
+    assert (ended.register_start_wh, ended.register_last_wh) == (100, 125)
+    assert ended.ended_at == at(60)
+
+
+def test_numbers_and_uuids_are_never_given_twice():
+    desk = Desk()
+    given = [desk.hear(start(n, n, evse), "B").transaction for n in range(4) for evse in (1, 2)]
+    desk.restart()
+    given += [desk.hear(start(9, 9, evse), "B").transaction for evse in (1, 2)]
+
+    assert len({transaction.number for transaction in given}) == 10
+    assert len({transaction.uuid for transaction in given}) == 10
+    assert all(0 < transaction.number < 2**31 for transaction in given)
+
+
+def test_repeated_start_gets_the_same_number_and_no_second_row():
+    desk = Desk()
+    first = desk.hear(start())
+
+    again = desk.hear(start())
+    desk.restart()
+    after_restart = desk.hear(start())
+
+    assert {again.transaction.number, after_restart.transaction.number} == {
+        first.transaction.number
+    }
+    assert again.is_duplicate
+    assert after_restart.is_duplicate
+    assert desk.told() == [STARTED]
+
+
+def test_who_could_not_store_must_be_asked_again_and_answers_as_for_the_first_time():
+    desk = Desk()
+    desk.books.apply("A", V16, start(), now_utc=at(0), is_cloud_connected=True)  # the disk is full
+
+    again = desk.hear(start())
+
+    assert not again.is_duplicate
+    assert desk.told() == [STARTED]
+    assert desk.books.running() == (again.transaction,)
+
+
+def test_end_that_could_not_be_stored_leaves_the_transaction_running():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    desk.books.apply("A", V16, stop(number), now_utc=at(0), is_cloud_connected=True)
+
+    assert desk.books.open_on("A", 1).ended_at is None
+    assert not desk.hear(stop(number)).is_duplicate
+    assert desk.told() == [STARTED, ENDED]
+
+
+def test_start_over_an_open_transaction_closes_it_with_the_last_register():
+    desk = Desk()
+    lost = desk.hear(start(0, 100)).transaction
+    desk.hear(meters(lost.number, 10, "140"))
+
+    desk.hear(start(900, 150))
+
+    assert desk.told() == [STARTED, UPDATED, ENDED, STARTED]
+    closing = desk.rows[2].event
+    assert (closing.register_wh, closing.stopped_reason) == (140, "Other")
+    assert closing.trigger_reason == "AbnormalCondition"
+    assert desk.transactions[lost.number].ended_at == at(900)
+    assert desk.books.open_on("A", 1).number != lost.number
+    assert any("transaction.closed_by_rule" in note for note in desk.notes)
+
+
+def test_late_start_of_an_earlier_transaction_does_not_close_a_later_one():
+    desk = Desk()
+    later = desk.hear(start(500)).transaction
+
+    earlier = desk.hear(start(0)).transaction
+    desk.hear(stop(earlier.number, 400))
+
+    assert desk.told() == [STARTED, STARTED, ENDED]
+    assert desk.books.running() == (later,)
+
+
+@pytest.mark.parametrize("told", ["-1", "0", "424242", "", "x"])
+def test_stop_under_a_foreign_number_ends_what_runs_with_its_token(told):
+    desk = Desk()
+    desk.hear(start(0, 0, 1, IdToken("OTHER")), "B")
+    mine = desk.hear(start(0, 0, 2), "B").transaction
+
+    outcome = desk.hear(stop(told), "B")
+
+    assert outcome.transaction.number == mine.number
+    assert desk.told(3) == [STARTED, ENDED]
+    assert desk.told(2) == [STARTED]
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        pytest.param(stop("-1", -60), id="older than what runs"),
+        pytest.param(stop("424242", id_token=IdToken("OTHER")), id="several could be meant"),
+    ],
+)
+def test_stop_nobody_knows_is_noted_and_not_sent_upward(unknown):
+    desk = Desk()
+    desk.hear(start(0, 0, 1), "B")
+    desk.hear(start(0, 0, 2), "B")
+
+    outcome = desk.hear(unknown, "B")
+
+    assert outcome.transaction is None
+    assert outcome.rows == ()
+    assert any("transaction.unknown" in note for note in outcome.notes)
+    assert len(desk.books.running()) == 2
+
+
+def test_repeated_stop_makes_no_second_row_even_when_all_is_delivered_and_forgotten():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    other = desk.hear(start(0, 0, 2), "B").transaction
+    desk.hear(stop(number))
+
+    again = desk.hear(stop(number))
+    desk.restart(delivered=True)
+    forgotten = desk.hear(stop(number))
+    late = desk.hear(stop(number, 61), "B")
+
+    assert again.is_duplicate
+    assert forgotten.is_duplicate
+    assert desk.told() == [STARTED, ENDED]
+    assert late.rows == ()
+    assert desk.books.running() == (other,)
+
+
+def test_stop_is_believed_though_its_clock_was_behind():
+    desk = Desk()
+    number = desk.hear(start(100)).transaction.number
+
+    desk.hear(stop(number, 40))
+
+    assert desk.last().at == at(40)
+    assert any("ended_before_start" in note for note in desk.notes)
+
+
+@pytest.mark.parametrize("told", [None, "0", "-1", "424242"])
+def test_meter_values_without_the_number_belong_to_what_runs_on_the_connector(told):
+    desk = Desk()
+    running = desk.hear(start()).transaction
+
+    desk.hear(meters(told, 10, "12"))
+
+    assert desk.told() == [STARTED, UPDATED]
+    assert desk.rows[-1].transaction == running.number
+    assert desk.books.open_on("A", 1).register_last_wh == 12
+
+
+@pytest.mark.parametrize(
+    ("context", "trigger"),
+    [
+        ("Sample.Periodic", "MeterValuePeriodic"),
+        ("Sample.Clock", "MeterValueClock"),
+        ("Trigger", "Trigger"),
+    ],
+)
+def test_meter_values_say_why_they_were_sampled(context, trigger):
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+
+    desk.hear(meters(number, 10, "12", context=context))
+
+    assert desk.last().trigger_reason == trigger
+    assert desk.last().at == at(10)
+
+
+def test_meter_values_outside_a_transaction_stay_meter_values():
+    desk = Desk()
+
+    desk.hear(meters(None, 0, "12", evse=2), "B")
+
+    assert desk.told(3) == ["meters"]
+    assert desk.rows[0].event.evse_id == 3
+    assert desk.rows[0].transaction is None
+
+
+def test_main_meter_of_a_station_is_not_the_site_s():
+    desk = Desk()
+    desk.hear(start())
+
+    outcome = desk.hear(meters(1, 10, "12", evse=0))
+
+    assert outcome.rows == ()
+    assert any("meters.kept_here" in note for note in outcome.notes)
+
+
+def test_meter_values_after_the_end_are_kept_and_the_end_stays_the_last_event():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    desk.hear(stop(number))
+
+    desk.hear(meters(number, 70, "30"))
+
+    assert desk.told() == [STARTED, ENDED, "meters"]
+    assert desk.transactions[number].register_last_wh == 25
+
+
+def test_repeated_meter_values_are_one_row_also_after_a_restart():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    desk.hear(meters(number, 10, "12"))
+
+    desk.hear(meters(number, 10, "12"))
+    desk.restart(delivered=True)
+    desk.hear(meters(number, 10, "12"))
+    desk.hear(meters(number, 20, "12"))
+
+    assert desk.told() == [STARTED, UPDATED, UPDATED]
+
+
+def test_charging_state_of_a_status_is_news_of_the_transaction_once():
+    desk = Desk()
+    desk.hear(start())
+
+    for state, seconds in [
+        (ChargingState.CHARGING, 1),
+        (ChargingState.CHARGING, 2),
+        (ChargingState.SUSPENDED_EV, 3),
+        (ChargingState.IDLE, 4),
+        (None, 5),
+    ]:
+        desk.hear(status(state, seconds))
+
+    states = [row.event.charging_state for row in desk.rows]
+    assert states == [
+        ChargingState.EV_CONNECTED,
+        ChargingState.CHARGING,
+        ChargingState.SUSPENDED_EV,
+    ]
+    assert desk.last().trigger_reason == "ChargingStateChanged"
+
+
+def test_stale_status_told_after_a_reconnect_says_nothing_of_a_younger_transaction():
+    desk = Desk()
+    desk.hear(start(100))
+
+    outcome = desk.hear(status(ChargingState.CHARGING, 50))
+
+    assert outcome.rows == ()
+
+
+def test_status_without_a_time_is_of_now():
+    desk = Desk()
+    desk.hear(start())
+
+    desk.hear(status(ChargingState.CHARGING, None))
+
+    assert desk.last().at == at(1000)
+
+
+def test_register_that_begins_again_at_zero_is_told_as_it_is():
+    """MicroOcpp 1.6 after a restart: meterStart 43, then 6, meterStop 8."""
+    desk = Desk()
+    number = desk.hear(start(0, 43)).transaction.number
+    desk.hear(meters(number, 2, "45"))
+
+    desk.hear(meters(number, 12, "6"))
+    desk.hear(stop(number, 14, 8))
+
+    assert [row.event.register_wh for row in desk.rows if row.event.event_type is not UPDATED] == [
+        43,
+        8,
+    ]
+    assert any("register.fell" in note and "from_wh=45" in note for note in desk.notes)
+
+
+def test_stop_counts_in_wh_though_samples_are_kwh():
+    """Solidstudio: samples "0.15003" kWh, meterStop 1234 Wh."""
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+
+    desk.hear(meters(number, 15, "0.15003", unit="kWh"))
+    assert desk.books.open_on("A", 1).register_last_wh == 150.03
+    desk.hear(stop(number, 17, 1234))
+
+    assert desk.last().register_wh == 1234
+
+
+def test_offline_start_says_so():
+    desk = Desk()
+
+    desk.hear(start(), connected=False)
+
+    assert desk.rows[0].is_offline
+    assert desk.last().is_offline
+
+
+def test_evse_that_the_site_file_does_not_name_is_refused():
+    desk = Desk()
+
+    outcome = desk.hear(start(0, 0, 7))
+
+    assert outcome.is_refused
+    assert outcome.writes == ()
+    assert desk.books.running() == ()
+
+
+# Stations with their own ids (2.0.1).
+
+
+def test_station_ids_may_collide_between_stations():
+    desk = Desk()
+
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1), "A", V201)
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1), "B", V201)
+
+    assert len({transaction.uuid for transaction in desk.books.running()}) == 2
+
+
+def test_evse_is_named_once_and_the_register_may_be_missing_at_the_end():
+    """MicroOcpp 2.0.1: Started without meter value, Ended with neither meter value nor reason."""
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "CablePluggedIn", 0, evse_id=2, id_token=CARD), "B", V201)
+    for number, value in enumerate(["5", "11", "33"], 1):
+        sampled = (energy(2 * number, value),)
+        desk.hear(
+            event(UPDATED, 2 * number, "MeterValuePeriodic", number, meter_values=sampled),
+            "B",
+            V201,
+        )
+    desk.hear(event(ENDED, 14, "StopAuthorized", 4), "B", V201)
+
+    assert desk.told(3) == [STARTED, UPDATED, UPDATED, UPDATED, ENDED]
+    transaction = desk.transactions[1]
+    assert (transaction.register_start_wh, transaction.register_last_wh) == (5, 33)
+    assert {row.event.evse_id for row in desk.rows} == {3}
+    assert {row.event.seq_no for row in desk.rows} == {0}
+
+
+def test_events_with_the_same_seq_no_are_different_events():
+    """Solidstudio 2.0.1: every TransactionEvent has seqNo 0."""
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1), version=V201)
+    for seconds in (15, 30):
+        desk.hear(event(UPDATED, seconds, "MeterValuePeriodic"), version=V201)
+    desk.hear(event(UPDATED, 30, "ChargingStateChanged"), version=V201)
+
+    assert desk.told() == [STARTED, UPDATED, UPDATED, UPDATED]
+
+
+@pytest.mark.parametrize("event_type", [STARTED, UPDATED, ENDED])
+def test_repeated_event_is_one_row_though_it_now_says_offline(event_type):
+    desk = Desk()
+    if event_type is not STARTED:
+        desk.hear(event(STARTED, 0, "Authorized", evse_id=1), version=V201)
+    once = event(event_type, 5, "Authorized", 1, evse_id=1)
+    desk.hear(once, version=V201)
+    rows = len(desk.rows)
+
+    outcome = desk.hear(replace(once, is_offline=True), version=V201)
+    desk.restart(delivered=True)
+    desk.hear(once, version=V201)
+
+    assert outcome.is_duplicate
+    assert outcome.transaction.number == 1
+    assert len(desk.rows) == rows
+
+
+def test_second_end_is_answered_and_not_told():
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1), version=V201)
+    desk.hear(event(ENDED, 9, "StopAuthorized", 1), version=V201)
+
+    outcome = desk.hear(event(ENDED, 10, "EVDeparted", 2), version=V201)
+
+    assert outcome.is_duplicate
+    assert desk.told() == [STARTED, ENDED]
+
+
+@pytest.mark.parametrize(("event_type", "told"), [(UPDATED, UPDATED), (ENDED, ENDED)])
+def test_lost_start_is_made_up_from_what_is_known(event_type, told):
+    desk = Desk()
+    begin_and_end = (energy(0, "0", "Transaction.Begin"), energy(60, "15", "Transaction.End"))
+
+    desk.hear(
+        event(event_type, 60, "StopAuthorized", 1, id_token=CARD, meter_values=begin_and_end),
+        version=V201,
+    )
+
+    assert desk.told() == [STARTED, told]
+    started = desk.rows[0].event
+    assert (started.at, started.register_wh, started.id_token) == (at(0), 0, CARD)
+    assert any("start_made_up" in note for note in desk.notes)
+
+
+def test_start_that_comes_after_its_update_is_news_and_no_second_start():
+    desk = Desk()
+    desk.hear(event(UPDATED, 10, "MeterValuePeriodic", 1, evse_id=1), version=V201)
+
+    desk.hear(event(STARTED, 0, "Authorized", 0, evse_id=1, id_token=CARD), version=V201)
+
+    assert desk.told() == [STARTED, UPDATED, UPDATED]
+    assert desk.books.open_on("A", 1).id_token == CARD
+
+
+def test_update_of_nobody_knows_which_evse_is_noted():
+    desk = Desk()
+
+    outcome = desk.hear(event(UPDATED, 0, "MeterValuePeriodic"), "B", V201)
+
+    assert outcome.rows == ()
+    assert any("transaction.unknown" in note for note in outcome.notes)
+
+
+def test_late_update_keeps_its_meter_values_and_the_end_stays_the_last_event():
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1), version=V201)
+    desk.hear(event(ENDED, 60, "StopAuthorized", 2), version=V201)
+
+    late = event(UPDATED, 30, "MeterValuePeriodic", 1, meter_values=(energy(30, "9"),))
+    desk.hear(late, version=V201)
+
+    assert desk.told() == [STARTED, ENDED, "meters"]
+    assert desk.rows[-1].event.meter_values[0].at == at(30)
+
+
+def test_station_that_uses_an_id_again_begins_a_new_transaction():
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1), version=V201)
+    desk.hear(event(ENDED, 60, "StopAuthorized"), version=V201)
+
+    desk.hear(event(STARTED, 90, "Authorized", evse_id=1), version=V201)
+    desk.hear(event(ENDED, 99, "StopAuthorized"), version=V201)
+
+    assert desk.told() == [STARTED, ENDED, STARTED, ENDED]
+    assert len({row.transaction for row in desk.rows}) == 2
+
+
+def test_stand_alone_meter_values_of_a_2_0_1_station_belong_to_what_runs():
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1), version=V201)
+
+    desk.hear(meters(None, 5, "7"), version=V201)
+
+    assert desk.told() == [STARTED, UPDATED]
+
+
+def test_token_of_another_type_in_authorize_is_the_same_token():
+    """SAP 2.0.1: Local in Authorize, ISO14443 in TransactionEvent."""
+    assert IdToken("SAPTAG000", "Local").key == IdToken("saptag000", "ISO14443").key
+
+
+# What the cloud says.
+
+
+def accepted(desk: Desk, number: int, *, again: bool = False, cloud_number: int | None = 7):
+    info = IdTokenInfo(AuthorizationStatus.ACCEPTED)
+    return judged(desk, number, info, again=again, cloud_number=cloud_number)
+
+
+def judged(desk, number, info, *, again=False, cloud_number=7):
+    outcome = desk.books.cloud_answered_start(number, cloud_number, info, is_retransmission=again)
+    desk.store(outcome)
+    return outcome
+
+
+def test_cloud_number_is_learnt_and_kept():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+
+    outcome = accepted(desk, number)
+    desk.restart()
+
+    assert outcome.stop is None
+    assert desk.books.by_cloud_number(7).number == number
+    assert desk.books.find("7") == desk.books.find(outcome.transaction.uuid)
+    assert desk.books.running_on("A", 1).ids == {"7", outcome.transaction.uuid}
+    assert desk.books.by_number(number).verdict is AuthorizationStatus.ACCEPTED
+
+
+@pytest.mark.parametrize("cloud_number", [0, -5, 1])
+def test_cloud_number_may_be_anything_and_repeat(cloud_number):
+    desk = Desk()
+    old = desk.hear(start(0, 0, 1), "B").transaction.number
+    new = desk.hear(start(0, 0, 2), "B").transaction.number
+    for number in (old, new):
+        accepted(desk, number, cloud_number=cloud_number)
+
+    assert desk.books.by_cloud_number(cloud_number).number == new
+    desk.hear(stop(new), "B")
+    assert desk.books.by_cloud_number(cloud_number).number == old
+
+
+@pytest.mark.parametrize(
+    ("status_word", "again", "must_stop"),
+    [
+        (AuthorizationStatus.INVALID, False, True),
+        (AuthorizationStatus.BLOCKED, True, True),
+        (AuthorizationStatus.CONCURRENT_TX, False, True),
+        pytest.param(
+            AuthorizationStatus.CONCURRENT_TX, True, False, id="c4.4 against its own first copy"
+        ),
+    ],
+)
+def test_refused_token_of_a_running_transaction_must_be_stopped(status_word, again, must_stop):
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+
+    outcome = judged(desk, number, IdTokenInfo(status_word), again=again)
+
+    assert (outcome.stop is not None) is must_stop
+    assert [found.number for found in desk.books.refused()] == ([number] if must_stop else [])
+
+
+def test_stop_we_asked_for_is_deauthorized_upward():
+    """1.6 §3.5.4: the station says Remote, the cloud must hear DeAuthorized."""
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    judged(desk, number, IdTokenInfo(AuthorizationStatus.INVALID))
+    desk.restart()
+
+    desk.hear(stop(number, stopped_reason="Remote"))
+
+    assert (desk.last().stopped_reason, desk.last().trigger_reason) == (
+        "DeAuthorized",
+        "Deauthorized",
+    )
+
+
+def test_stop_the_cloud_asked_for_stays_remote():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    accepted(desk, number)
+
+    desk.hear(stop(number, stopped_reason="Remote"))
+
+    assert desk.last().stopped_reason == "Remote"
+
+
+def test_refusal_after_the_end_stops_nothing():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    desk.hear(stop(number))
+
+    assert judged(desk, number, IdTokenInfo(AuthorizationStatus.INVALID)).stop is None
+
+
+def test_refusal_of_another_token_than_the_transaction_s_own_stops_nothing():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    invalid = IdTokenInfo(AuthorizationStatus.INVALID)
+
+    other = desk.books.cloud_answered_event(
+        number, IdToken("OTHER"), invalid, is_retransmission=False
+    )
+    own = desk.books.cloud_answered_event(
+        number, IdToken("card1", "Local"), invalid, is_retransmission=False
+    )
+
+    assert other.stop is None
+    assert own.stop is not None
+
+
+def test_seq_no_given_while_a_commit_was_under_way_is_not_taken_back():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    outcome = desk.books.apply(
+        "A", V16, meters(number, 10, "12"), now_utc=at(10), is_cloud_connected=True
+    )
+
+    desk.books.sent(number, 1)
+    desk.books.accept(outcome)
+
+    assert desk.books.by_number(number).next_seq_no == 1
+
+
+@pytest.mark.parametrize("version", [V16, V201])
+def test_started_after_a_remote_start_carries_its_id(version):
+    desk = Desk()
+    desk.books.remote_start_asked("A", None, 77, CARD, now_utc=at(990))
+    begin = start() if version == V16 else event(STARTED, 0, "CablePluggedIn", evse_id=1)
+
+    outcome = desk.hear(begin, version=version)
+
+    assert outcome.is_remote
+    assert outcome.transaction.remote_start_id == 77
+    assert (desk.last().trigger_reason, desk.last().remote_start_id) == ("RemoteStart", 77)
+    assert not desk.books.is_remote_start_expected("A", CARD, at(991))
+
+
+def test_remote_start_the_station_refused_is_not_expected():
+    desk = Desk()
+    desk.books.remote_start_asked("A", 1, 77, CARD, now_utc=at(990))
+
+    desk.books.remote_start_refused("A", 1)
+
+    assert not desk.books.is_remote_start_expected("A", CARD, at(991))
+    assert not desk.hear(start()).is_remote
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "token"),
+    [
+        pytest.param(at(900), CARD, id="too long ago"),
+        pytest.param(at(990), IdToken("APP1"), id="another token"),
+    ],
+)
+def test_other_start_is_not_taken_for_the_remote_one(asked_at, token):
+    desk = Desk()
+    desk.books.remote_start_asked("A", 1, 77, token, now_utc=asked_at)
+
+    outcome = desk.hear(start())
+
+    assert not outcome.is_remote
+    assert desk.last().remote_start_id is None
+
+
+def test_security_event_names_its_station_and_fits():
+    desk = Desk()
+
+    outcome = desk.books.security_event(
+        "A",
+        SecurityEventOccurred("TamperDetectionActivated", at(0), "x" * 255),
+        now_utc=at(0),
+        is_cloud_connected=False,
+    )
+
+    (row,) = outcome.rows
+    assert row.lane == "station"
+    assert row.is_offline
+    assert row.event.tech_info.startswith("A: xxx")
+    assert len(row.event.tech_info) == 255
+
+
+def test_delivered_transactions_are_found_for_a_while_and_running_ones_for_ever(monkeypatch):
+    monkeypatch.setattr("gateway.transaction_table.REMEMBERED", 2)
+    desk = Desk()
+    for seconds in range(0, 50, 10):
+        number = desk.hear(start(seconds)).transaction.number
+        desk.hear(stop(number, seconds + 5))
+    running = desk.hear(start(99)).transaction.number
+
+    for number in range(1, running + 1):
+        desk.books.delivered(number)
+
+    known = [number for number in range(1, running + 1) if desk.books.by_number(number)]
+    assert known == [4, 5, 6]
+    assert desk.books.by_uuid(desk.transactions[1].uuid) is None
