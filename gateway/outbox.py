@@ -1,0 +1,362 @@
+"""Which CALL leaves for the cloud next, and what becomes of its rows when it is answered. Pure.
+
+1. One CALL is unanswered at any time (OCPP-J 1.6 §4.1.1, 2.0.1 Part 4 §4.1.1).
+2. The rows of a lane leave in order of acceptance. Lanes take turns; one that has an Ended in
+   front comes first. A lane that waits for its next attempt holds up no other.
+3. What may have left before leaves again byte by byte, under a new message id (1.6, 2.0.1).
+4. A row is forgotten when the cloud has confirmed it, and never otherwise: what it will not
+   take goes to quarantine (1.6 §3.7.1, E13.FR.04: "discard"; we keep it).
+5. Attempts count only when the cloud answered with an error, or was connected and silent.
+
+Rows live in the store; a few of each lane are held here, more are asked for. `now` is monotonic.
+"""
+
+import heapq
+from bisect import insort
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from gateway.batches import NO_ANSWER, PERMANENT_ERRORS, Batch, Delivery, batch_from
+from gateway.events import EventType, TransactionChanged
+from gateway.records import (
+    Confirm,
+    CountAttempt,
+    LaneBacklog,
+    MarkSent,
+    OutboxRow,
+    Quarantine,
+    Write,
+)
+
+_ASKS_AT_ONCE = 8
+"""Lanes read from the store before the next CALL is chosen."""
+
+
+class LaneAsk(NamedTuple):
+    """The arguments of the store's `read_lane`."""
+
+    lane: str
+    after_id: int
+    limit: int
+
+
+class Depth(NamedTuple):
+    pending: int
+    quarantined: int
+    oldest_at: datetime | None
+    """When the row that has waited longest was enqueued; None: nothing waits."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    name: str
+    waiting: int = 0
+    """Rows in the store, without those in flight."""
+    window: list[OutboxRow] = field(default_factory=list)
+    """The first of them, in order."""
+    read_through: int = 0
+    """The highest id that has been in the window: more are read from here on."""
+    asked: LaneAsk | None = None
+    """What the store is being asked; None: nothing, or its answer would leave a gap."""
+    asked_at_id: int = 0
+    """The highest id of all at that time."""
+    unread: int = 0
+    """Rows enqueued since then that are not in the window."""
+    oldest_at: datetime | None = None
+    """When the first was enqueued, or one before it; unused while the window holds any."""
+    alone_through: int = 0
+    """Up to this id every row travels alone: together they were refused."""
+    is_parked: bool = False
+    is_in_flight: bool = False
+
+
+def lane_of(cloud_evse: int | None, *, is_strict: bool = False) -> str:
+    """Return the lane of an EVSE's rows, None: the station's.
+
+    A strict site delivers everything in one order, as the letter of 1.6 §3.7 has it; 2.0.1
+    Part 2 §1.3.2 numbers each transaction's events because their order among EVSEs is free.
+    """
+    if is_strict:
+        return "site"
+    return "station" if cloud_evse is None else f"evse/{cloud_evse}"
+
+
+class Outbox:
+    """The order of delivery. Every change it returns must be committed before it is relied on."""
+
+    def __init__(self, delivery: Delivery | None = None) -> None:
+        self.delivery = delivery or Delivery()
+        self.quarantined = 0
+        self._lanes: dict[str, _Lane] = {}
+        # A lane that may go is in one of these two, in the order of turns.
+        self._ended_first: OrderedDict[str, None] = OrderedDict()
+        self._turns: OrderedDict[str, None] = OrderedDict()
+        self._hungry: OrderedDict[str, None] = OrderedDict()
+        self._parked: list[tuple[float, str]] = []
+        self._in_flight: Batch | None = None
+        self._head: OutboxRow | None = None
+        """The first row in flight, with the marks it has got since."""
+        self._waiting = 0
+        self._held = 0
+        self._highest_id = 0
+        self._offline_through = 0
+
+    def restore(
+        self, backlogs: Iterable[LaneBacklog], *, quarantined: int, next_row_id: int
+    ) -> None:
+        """Start, or start again after the store failed, from what the store holds."""
+        self.quarantined = quarantined
+        self._lanes = {
+            backlog.lane: _Lane(backlog.lane, backlog.pending, oldest_at=backlog.oldest_at)
+            for backlog in backlogs
+        }
+        self._ended_first.clear()
+        self._turns.clear()
+        self._hungry.clear()
+        self._parked.clear()
+        self._in_flight = self._head = None
+        self._waiting = sum(lane.waiting for lane in self._lanes.values())
+        self._held = 0
+        # Nobody was connected while nobody ran.
+        self._highest_id = self._offline_through = next_row_id - 1
+        for lane in self._lanes.values():
+            self._place(lane)
+
+    def enqueued(self, row: OutboxRow) -> None:
+        """Take note of a row that has been committed, at once and in the order of commits."""
+        self._highest_id = max(self._highest_id, row.id)
+        self._add(row)
+
+    def released(self, row: OutboxRow, *, is_retried: bool) -> None:
+        """Take note that a person's decision on a quarantined row has been committed."""
+        self.quarantined -= 1
+        if is_retried:
+            self._add(replace(row, attempts=0, sent=None, sent_version=None, sent_with=()))
+            self._lanes[row.lane].asked = None
+
+    def needs_refill(self) -> list[LaneAsk]:
+        """Return what to read from the store; often nothing.
+
+        Every answer goes to `refill` before this is asked again; one that failed is forgotten.
+        """
+        asks: list[LaneAsk] = []
+        room = self.delivery.held_rows - self._held
+        nobody_may_go = not (self._turns or self._ended_first)
+        for name in islice(self._hungry, _ASKS_AT_ONCE):
+            lane = self._lanes[name]
+            limit = self.delivery.lane_rows - len(lane.window)
+            if limit > room and (asks or not nobody_may_go):
+                break
+            room -= limit
+            lane.asked = LaneAsk(name, lane.read_through, limit)
+            lane.asked_at_id, lane.unread = self._highest_id, 0
+            asks.append(lane.asked)
+        return asks
+
+    def refill(self, ask: LaneAsk, rows: Sequence[OutboxRow]) -> None:
+        """Take the store's answer to one ask."""
+        lane = self._lanes[ask.lane]
+        if ask != lane.asked:
+            return
+        lane.asked = None
+        # A row that `enqueued` has not announced yet is left for its announcement.
+        known = [row for row in rows if row.id <= self._highest_id]
+        for row in known:
+            self._hold(lane, row)
+        if len(rows) < ask.limit:
+            counted_twice = sum(row.id > lane.asked_at_id for row in known)
+            self._set_waiting(lane, len(lane.window) + lane.unread - counted_twice)
+        self._place(lane)
+
+    def next_batch(self, now: float, version: str) -> Batch | None:
+        """Return what leaves next for a cloud that speaks `version`; None: nothing may.
+
+        It is in flight until `confirmed`, `refused`, `unanswered` or `link_lost`.
+        """
+        if self._in_flight is not None:
+            return None
+        self._unpark(now)
+        queue = self._ended_first or self._turns
+        if not queue:
+            return None
+        lane = self._lanes[queue.popitem(last=False)[0]]
+        is_behind = self._waiting >= self.delivery.merge_from
+        batch = batch_from(
+            lane.window,
+            version,
+            self.delivery if is_behind and lane.window[0].id > lane.alone_through else None,
+            offline_through=self._offline_through,
+        )
+        taken = set(batch.row_ids)
+        self._held -= len(batch.rows)
+        lane.window = [row for row in lane.window if row.id not in taken]
+        lane.oldest_at = batch.rows[0].enqueued_at
+        lane.is_in_flight = True
+        self._set_waiting(lane, lane.waiting - len(batch.rows))
+        self._in_flight, self._head = batch, batch.rows[0]
+        self._place(lane)
+        return batch
+
+    def mark_sent(
+        self, batch: Batch, message_id: str, payload: bytes, version: str, next_seq_no: int = 0
+    ) -> MarkSent:
+        """Return what to commit before the CALL leaves; a retry repeats these bytes."""
+        if batch is self._in_flight and self._head is not None:
+            self._head = replace(
+                self._head,
+                message_id=message_id,
+                sent=payload,
+                sent_version=version,
+                sent_with=batch.row_ids[1:],
+            )
+        return MarkSent(batch.row_ids, message_id, payload, version, batch.transaction, next_seq_no)
+
+    def confirmed(self, batch: Batch) -> list[Write]:
+        """The cloud has it. Another may leave before this is committed."""
+        if batch is not self._in_flight:
+            return []
+        self._land(batch)
+        return [Confirm(batch.row_ids)]
+
+    def refused(
+        self, batch: Batch, code: str, description: str, *, now: float, at: datetime
+    ) -> list[Write]:
+        """The cloud answered with a CALLERROR."""
+        if batch is not self._in_flight or self._head is None:
+            return []
+        head = self._head
+        attempts = head.attempts + 1
+        if code not in PERMANENT_ERRORS and attempts < self.delivery.attempts:
+            self._put_back(batch, replace(head, attempts=attempts))
+            self._park(batch.lane, now + self.delivery.retry_interval_s * attempts)
+            return [CountAttempt(head.id, attempts)]
+        if len(batch.row_ids) > 1:
+            return self._split(batch, head)
+        self._land(batch)
+        self.quarantined += 1
+        return [Quarantine(head.id, at, code, description)]
+
+    def unanswered(self, batch: Batch, *, now: float, at: datetime) -> list[Write]:
+        """The cloud is connected, and silent beyond its time."""
+        return self.refused(batch, NO_ANSWER, "", now=now, at=at)
+
+    def link_lost(self) -> None:
+        """The cloud is gone: what was in flight is first again, and no attempt is counted."""
+        self._offline_through = self._highest_id
+        if self._in_flight is not None and self._head is not None:
+            self._put_back(self._in_flight, self._head)
+
+    def due_at(self) -> float | None:
+        """Return when the next parked lane may try again, monotonic; None: none is parked."""
+        return self._parked[0][0] if self._parked else None
+
+    def depth(self) -> Depth:
+        """Return how much waits, what is in flight included, and since when."""
+        instants = [
+            lane.window[0].enqueued_at if lane.window else lane.oldest_at
+            for lane in self._lanes.values()
+            if lane.waiting > 0
+        ]
+        in_flight = 0
+        if self._in_flight is not None:
+            in_flight = len(self._in_flight.rows)
+            instants.append(self._in_flight.rows[0].enqueued_at)
+        oldest_at = min((at for at in instants if at is not None), default=None)
+        return Depth(self._waiting + in_flight, self.quarantined, oldest_at)
+
+    def _add(self, row: OutboxRow) -> None:
+        lane = self._lanes.setdefault(row.lane, _Lane(row.lane))
+        has_all = len(lane.window) >= lane.waiting
+        has_room = (
+            len(lane.window) < self.delivery.lane_rows and self._held < self.delivery.held_rows
+        )
+        if lane.waiting <= 0:
+            lane.oldest_at = row.enqueued_at
+        self._set_waiting(lane, lane.waiting + 1)
+        if row.id <= lane.read_through or (has_all and has_room and not lane.is_parked):
+            self._hold(lane, row)
+        else:
+            lane.unread += 1
+        self._place(lane)
+
+    def _hold(self, lane: _Lane, row: OutboxRow) -> None:
+        window = lane.window
+        if not window or window[-1].id < row.id:
+            window.append(row)
+        elif all(held.id != row.id for held in window):
+            insort(window, row, key=lambda held: held.id)
+        else:
+            return
+        self._held += 1
+        lane.read_through = max(lane.read_through, row.id)
+
+    def _set_waiting(self, lane: _Lane, waiting: int) -> None:
+        self._waiting += waiting - lane.waiting
+        lane.waiting = waiting
+
+    def _place(self, lane: _Lane) -> None:
+        """Put the lane where it belongs; one that is there already keeps its turn."""
+        may_go = bool(lane.window) and not lane.is_parked and not lane.is_in_flight
+        has_end = may_go and _is_end(lane.window[0])
+        _keep(self._ended_first, lane.name, has_end)
+        _keep(self._turns, lane.name, may_go and not has_end)
+        is_low = len(lane.window) * 2 < self.delivery.lane_rows
+        is_hungry = is_low and lane.waiting > len(lane.window) and not lane.is_parked
+        _keep(self._hungry, lane.name, is_hungry)
+
+    def _land(self, batch: Batch) -> None:
+        self._in_flight = self._head = None
+        lane = self._lanes[batch.lane]
+        lane.is_in_flight = False
+        self._place(lane)
+
+    def _put_back(self, batch: Batch, head: OutboxRow) -> None:
+        """Make the rows in flight the first of their lane again, and the lane the next to go."""
+        lane = self._lanes[batch.lane]
+        self._set_waiting(lane, lane.waiting + len(batch.rows))
+        for row in (head, *batch.rows[1:]):
+            self._hold(lane, row)
+        self._land(batch)
+        for queue in (self._ended_first, self._turns):
+            if lane.name in queue:
+                queue.move_to_end(lane.name, last=False)
+
+    def _split(self, batch: Batch, head: OutboxRow) -> list[Write]:
+        """One of the rows is the culprit: each travels alone, so that only that one suffers."""
+        self._lanes[batch.lane].alone_through = batch.row_ids[-1]
+        alone = replace(head, attempts=0, sent=None, sent_version=None, sent_with=())
+        self._put_back(batch, alone)
+        return [CountAttempt(head.id, 0)] if head.attempts else []
+
+    def _park(self, name: str, until: float) -> None:
+        lane = self._lanes[name]
+        lane.is_parked = True
+        heapq.heappush(self._parked, (until, name))
+        # It may wait for long: leave the memory to those who go.
+        kept = 1 + len(lane.window[0].sent_with)
+        self._held -= len(lane.window) - len(lane.window[:kept])
+        lane.window = lane.window[:kept]
+        lane.read_through = lane.window[-1].id
+        lane.asked = None
+        self._place(lane)
+
+    def _unpark(self, now: float) -> None:
+        while self._parked and self._parked[0][0] <= now:
+            lane = self._lanes[heapq.heappop(self._parked)[1]]
+            lane.is_parked = False
+            self._place(lane)
+
+
+def _is_end(row: OutboxRow) -> bool:
+    return isinstance(row.event, TransactionChanged) and row.event.event_type is EventType.ENDED
+
+
+def _keep(queue: OrderedDict[str, None], name: str, belongs: bool) -> None:
+    if belongs:
+        queue.setdefault(name)
+    else:
+        queue.pop(name, None)
