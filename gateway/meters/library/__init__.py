@@ -1,0 +1,1 @@
+"""Data files, one per meter model; `gateway.meters.model` says what they hold."""

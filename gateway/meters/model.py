@@ -1,0 +1,216 @@
+"""The meter library: which registers of which meter mean what, as data files.
+
+Pure but for reading its own data files, once. A *layout* is one arrangement of registers; most
+meters have one, a SunSpec meter tells which of several it uses. Addresses are zero-based, as they
+travel on the wire; in a SunSpec layout they count from the register with the model's number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, ClassVar, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from gateway.meters.words import RegisterType, WordOrder
+
+FORBID_UNKNOWN_KEYS = ConfigDict(extra="forbid")
+
+
+class Quantity(StrEnum):
+    """What a meter can tell. Positive = import, from the grid."""
+
+    VOLTAGE_L1 = "voltage_l1"
+    VOLTAGE_L2 = "voltage_l2"
+    VOLTAGE_L3 = "voltage_l3"
+    CURRENT_L1 = "current_l1"
+    CURRENT_L2 = "current_l2"
+    CURRENT_L3 = "current_l3"
+    POWER_L1 = "power_l1"
+    POWER_L2 = "power_l2"
+    POWER_L3 = "power_l3"
+    POWER = "power"
+    FREQUENCY = "frequency"
+    ENERGY_IMPORT = "energy_import"
+    ENERGY_EXPORT = "energy_export"
+
+    @property
+    def kind(self) -> str:
+        """Return `voltage`, `current`, `power`, `frequency` or `energy`."""
+        return self.partition("_")[0]
+
+
+CURRENTS = (Quantity.CURRENT_L1, Quantity.CURRENT_L2, Quantity.CURRENT_L3)
+VOLTAGES = (Quantity.VOLTAGE_L1, Quantity.VOLTAGE_L2, Quantity.VOLTAGE_L3)
+POWERS = (Quantity.POWER_L1, Quantity.POWER_L2, Quantity.POWER_L3)
+
+UNITS: dict[str, tuple[str, float]] = {
+    "V": ("voltage", 1.0),
+    "A": ("current", 1.0),
+    "mA": ("current", 0.001),
+    "W": ("power", 1.0),
+    "kW": ("power", 1000.0),
+    "Hz": ("frequency", 1.0),
+    "Wh": ("energy", 1.0),
+    "kWh": ("energy", 1000.0),
+}
+"""unit -> (what it measures, how many of our unit it is); ours are V, A, W, Hz and Wh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Where one quantity stands."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = FORBID_UNKNOWN_KEYS
+
+    address: int
+    type: RegisterType
+    unit: Literal["V", "A", "mA", "W", "kW", "Hz", "Wh", "kWh"]
+    scale: float = 1.0
+    """What one step of the number is worth, in `unit`."""
+    scale_address: int | None = None
+    """Register (int16) with the power of ten to multiply with; None: there is none."""
+
+    @property
+    def factor(self) -> float:
+        """Return what one step is worth in V, A, W, Hz or Wh, before `scale_address`."""
+        return self.scale * UNITS[self.unit][1]
+
+    @property
+    def addresses(self) -> range:
+        return range(self.address, self.address + self.type.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Registers that are read in one exchange."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = FORBID_UNKNOWN_KEYS
+
+    address: int
+    count: Annotated[int, Field(ge=1, le=125)]  # Modbus Application Protocol V1.1b3 §6.3
+    every: Annotated[int, Field(ge=1)] = 1
+    """Read with every poll (1), or with every tenth (10), for what changes slowly."""
+
+    @property
+    def addresses(self) -> range:
+        return range(self.address, self.address + self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One arrangement of registers."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = FORBID_UNKNOWN_KEYS
+
+    function: Literal[3, 4]
+    """3: holding registers, 4: input registers."""
+    word_order: WordOrder
+    max_registers: Annotated[int, Field(ge=2, le=125)]
+    """Most that the meter gives in one read."""
+    blocks: tuple[Block, ...]
+    values: Mapping[Quantity, Register]
+    sentinels: Mapping[RegisterType, tuple[int, ...]] = field(default_factory=dict)
+    """Bit patterns that mean "not available"; NaN always does."""
+    sunspec_model: int | None = None
+    """Number of the SunSpec model; None: addresses are absolute."""
+
+    def mistakes(self) -> list[str]:
+        """Return what in the data cannot be meant so."""
+        every_poll = {
+            address for block in self.blocks if block.every == 1 for address in block.addresses
+        }
+        all_polls = {address for block in self.blocks for address in block.addresses}
+        found = [
+            f"block at {block.address} reads {block.count} of {self.max_registers} registers"
+            for block in self.blocks
+            if block.count > self.max_registers
+        ]
+        if len(all_polls) < sum(block.count for block in self.blocks):
+            found.append("two blocks overlap")
+        found += [f"no {current}" for current in CURRENTS if current not in self.values]
+        for quantity, register in self.values.items():
+            read = every_poll if quantity.kind in ("current", "voltage", "power") else all_polls
+            scale = [] if register.scale_address is None else [register.scale_address]
+            if not {*register.addresses, *scale} <= read:
+                found.append(f"{quantity} lies in no block, or in one that is read too seldom")
+            if UNITS[register.unit][0] != quantity.kind:
+                found.append(f"{quantity} cannot be in {register.unit}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class MeterModel:
+    """A meter that the library knows."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = FORBID_UNKNOWN_KEYS
+
+    name: str
+    title: str
+    sources: tuple[str, ...]
+    """Where the registers come from."""
+    layouts: tuple[Layout, ...]
+    sunspec_bases: tuple[int, ...] = ()
+    """Addresses at which the SunSpec mark may stand; empty: one layout, absolute addresses."""
+    timeout_s: Annotated[float, Field(gt=0)] = 1.0
+    """Longest that an answer may take."""
+    pause_s: Annotated[float, Field(ge=0)] = 0.0
+    """Rest that the meter needs after each answer."""
+
+    def mistakes(self) -> list[str]:
+        """Return what in the data cannot be meant so."""
+        found = [mistake for layout in self.layouts for mistake in layout.mistakes()]
+        numbers = [layout.sunspec_model for layout in self.layouts]
+        if self.sunspec_bases:
+            if None in numbers or len(set(numbers)) < len(numbers):
+                found.append("every layout needs a sunspec_model of its own")
+        elif numbers != [None]:
+            found.append("without sunspec_bases there is one layout, with absolute addresses")
+        return found
+
+
+class MeterLibraryError(Exception):
+    """A data file of the library is wrong; the program was delivered broken."""
+
+
+class UnknownMeterModel(Exception):
+    """The library has no meter of this name."""
+
+
+def parse_model(name: str, text: str) -> MeterModel:
+    """Read one data file; raise `MeterLibraryError` with everything that is wrong with it."""
+    try:
+        content: Any = yaml.safe_load(text)
+        model = TypeAdapter(MeterModel).validate_python({"name": name, **content})
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise MeterLibraryError(f"{name}: {error}") from error
+    if mistakes := model.mistakes():
+        raise MeterLibraryError(f"{name}: {'; '.join(mistakes)}")
+    return model
+
+
+@cache
+def known_models() -> Mapping[str, MeterModel]:
+    """Return all models of the library by name, in alphabetical order."""
+    folder = files("gateway.meters") / "library"
+    data = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".yaml")),
+        key=lambda file: file.name,
+    )
+    names = [file.name.removesuffix(".yaml") for file in data]
+    return {
+        name: parse_model(name, file.read_text(encoding="utf-8"))
+        for name, file in zip(names, data, strict=True)
+    }
+
+
+def meter_model(name: str) -> MeterModel:
+    """Return the model of that name; raise `UnknownMeterModel` if the library has none."""
+    try:
+        return known_models()[name]
+    except KeyError:
+        known = ", ".join(known_models())
+        raise UnknownMeterModel(f"there is no meter model {name!r}; known are {known}") from None
