@@ -1,0 +1,499 @@
+"""Meters are read on time, an outage costs nothing but the outage, and silence stays silence.
+
+Real Modbus over loopback; the meter is `simulation.meter`, the hung one is a bare socket. The
+rhythm of polling is tested with a clock that moves when somebody sleeps.
+"""
+
+import asyncio
+import contextlib
+import os
+import tty
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from gateway.adapters.meter import MeterReader, bounds_of, next_due, poll_meter, poll_meters
+from gateway.adapters.meter_line import ModbusLine
+from gateway.errors import Unavailable
+from gateway.meters.decode import DecodedValues, PhaseValues
+from gateway.meters.model import meter_model
+from gateway.meters.plausibility import Bounds
+from gateway.simulation.meter import Address, Fault, SimulatedMeter
+from load_balancer.inputs import MeterReading
+from site_config.addresses import SerialBus, TcpBus
+from site_config.load import parse_site
+from site_config.model import Meter
+
+VALUES = DecodedValues(
+    currents=PhaseValues(10.5, -20.0, 30.25),
+    voltages=PhaseValues(230.0, 231.0, 229.0),
+    powers=PhaseValues(2400.0, -4600.0, 6900.0),
+    power_w=4700.0,
+    energy_import_wh=1_000_000.0,
+    energy_export_wh=5000.0,
+    frequency_hz=50.0,
+)
+SHORT_S = 0.05
+"""Time a meter gets to answer where it is not going to."""
+LAYOUTS = [
+    ("eastron-sdm630", None),
+    ("carlo-gavazzi-em340", None),
+    ("sunspec", 203),
+    ("sunspec", 213),
+]
+
+
+def values():
+    return VALUES
+
+
+@asynccontextmanager
+async def metered(name="eastron-sdm630", *, timeout_s=1.0, unit=1, **options):
+    """A simulated meter and a reader for it."""
+    model = replace(meter_model(name), timeout_s=timeout_s)
+    async with (
+        SimulatedMeter(model, options.pop("values", values), **options) as meter,
+        ModbusLine(TcpBus("127.0.0.1", meter.port)) as line,
+    ):
+        yield meter, MeterReader(line, model, unit)
+
+
+# Reading.
+
+
+@pytest.mark.parametrize(("name", "number"), LAYOUTS)
+async def test_every_model_of_the_library_is_read_over_the_wire(name, number):
+    async with metered(name, sunspec_model=number) as (_, reader):
+        read = await reader.read()
+
+    assert read.currents == pytest.approx(VALUES.currents)
+    assert read.voltages == pytest.approx(VALUES.voltages)
+    assert read.powers == pytest.approx(VALUES.powers)
+    assert read.energy_import_wh == pytest.approx(VALUES.energy_import_wh)
+
+
+@pytest.mark.parametrize(("name", "number"), LAYOUTS)
+async def test_a_poll_is_one_read(name, number):
+    async with metered(name, sunspec_model=number) as (meter, reader):
+        await reader.read()
+        before = meter.reads
+        await reader.read()
+
+    assert meter.reads == before + 1
+
+
+async def test_energies_of_the_em340_are_kept_between_their_rare_reads():
+    async with metered("carlo-gavazzi-em340") as (meter, reader):
+        read = [await reader.read() for _ in range(11)]
+
+    assert meter.reads == 11 + 2
+    assert {values.energy_import_wh for values in read} == {1_000_000.0}
+
+
+@pytest.mark.parametrize("base", [40000, 50000, 0])
+async def test_sunspec_meter_is_found_wherever_its_mark_stands(base):
+    async with metered("sunspec", sunspec_model=213, sunspec_base=base) as (_, reader):
+        assert (await reader.read()).currents == pytest.approx(VALUES.currents)
+
+
+async def test_meter_that_is_no_sunspec_meter_is_told_so():
+    async with (
+        SimulatedMeter(meter_model("eastron-sdm630"), values) as meter,
+        ModbusLine(TcpBus("127.0.0.1", meter.port)) as line,
+    ):
+        with pytest.raises(Unavailable, match="refuses the function"):
+            await MeterReader(line, meter_model("sunspec"), 1).read()
+
+
+async def test_nothing_is_read_from_another_unit():
+    async with metered(unit=7) as (_, reader):
+        with pytest.raises(Unavailable, match="exception 11"):
+            await reader.read()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault.BUSY, "exception 6"),
+        (Fault.BROKEN, "exception 4"),
+        (Fault.UNREACHABLE, "exception 11"),
+        (Fault.SILENT, "no answer"),
+    ],
+)
+async def test_fault_is_unavailable_with_its_reason_and_ends_by_itself(fault, reason):
+    async with metered(timeout_s=0.5 if fault is Fault.BUSY else SHORT_S) as (meter, reader):
+        await reader.read()
+        meter.fault = fault
+        with pytest.raises(Unavailable, match=reason):
+            await reader.read()
+        meter.fault = Fault.NONE
+
+        assert (await reader.read()).power_w == pytest.approx(4700)
+
+
+async def test_busy_meter_is_asked_again():
+    naps = []
+
+    async def nap(seconds):
+        naps.append(seconds)
+        meter.fault = Fault.NONE
+
+    async with (
+        SimulatedMeter(meter_model("eastron-sdm630"), values) as meter,
+        ModbusLine(TcpBus("127.0.0.1", meter.port), sleep=nap) as line,
+    ):
+        meter.fault = Fault.BUSY
+        words = await line.read(4, 0, 2, unit=1, deadline_s=1)
+
+    assert len(words) == 2
+    assert len(naps) == 1
+
+
+async def test_slow_meter_is_waited_for_up_to_the_deadline():
+    async with metered(timeout_s=1.0, delay_s=SHORT_S) as (meter, reader):
+        meter.fault = Fault.SLOW
+
+        assert (await reader.read()).power_w == pytest.approx(4700)
+
+
+async def test_late_answer_is_never_taken_for_the_next():
+    load_w = iter([1.0, 2.0, 3.0])
+
+    def rising():
+        return replace(VALUES, power_w=next(load_w))
+
+    async with metered(timeout_s=SHORT_S, delay_s=2 * SHORT_S, values=rising) as (meter, reader):
+        meter.fault = Fault.SLOW
+        with pytest.raises(Unavailable, match="no answer"):
+            await reader.read()
+        meter.fault = Fault.NONE
+
+        read = await reader.read()
+
+    assert read.power_w == 1.0  # Asked by this read: the first one was given up before it.
+
+
+async def test_server_killed_during_a_read_costs_one_deadline_and_no_more():
+    async with metered(timeout_s=SHORT_S) as (meter, reader):
+        await reader.read()
+        meter.fault = Fault.SILENT
+        pending = asyncio.create_task(reader.read())
+        while meter.reads < 2:  # noqa: ASYNC110  the simulated meter has no event for it
+            await asyncio.sleep(0)
+        await meter.stop()
+        async with asyncio.timeout(1):
+            with pytest.raises(Unavailable):
+                await pending
+            with pytest.raises(Unavailable, match="cannot connect to 127"):
+                await reader.read()
+        meter.fault = Fault.NONE
+        await meter.start()
+
+        assert (await reader.read()).power_w == pytest.approx(4700)
+
+
+async def test_connection_that_never_answers_costs_one_deadline_and_is_given_up():
+    """As after a converter was switched off and on: only a new connection gets answers."""
+    connections = 0
+
+    async def converse(reader, writer):
+        nonlocal connections
+        connections += 1
+        is_dead = connections == 1
+        while request := await reader.read(12):
+            if not is_dead:
+                writer.write(request[:4] + bytes.fromhex("0007 01 04 04 0001 0002"))
+        writer.close()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    bus = TcpBus("127.0.0.1", server.sockets[0].getsockname()[1])
+    async with server, ModbusLine(bus) as line, asyncio.timeout(1):
+        with pytest.raises(Unavailable, match="no answer"):
+            await line.read(4, 0, 2, unit=1, deadline_s=SHORT_S)
+
+        assert list(await line.read(4, 0, 2, unit=1, deadline_s=SHORT_S)) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="no Modbus"),
+        pytest.param(bytes.fromhex("0001 0000 0005 01 03 02 0001"), id="another function"),
+        pytest.param(bytes.fromhex("0001 0000 0005 01 04 02 0001"), id="too few registers"),
+        pytest.param(bytes.fromhex("0001 0000 0007 02 04 04 0001 0002"), id="another unit"),
+        pytest.param(bytes.fromhex("0009 0000 0007 01 04 04 0001 0002"), id="another transaction"),
+        pytest.param(bytes.fromhex("0001 0000 0007 01 04 08 0001 0002"), id="wrong byte count"),
+        pytest.param(bytes.fromhex("0001 0000 0003 01 84 63"), id="unknown exception"),
+        pytest.param(b"", id="closes at once"),
+    ],
+)
+async def test_nonsense_on_the_wire_is_unavailable(answer):
+    async def babble(reader, writer):
+        await reader.read(100)
+        writer.write(answer)
+        if not answer:
+            writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    bus = TcpBus("127.0.0.1", server.sockets[0].getsockname()[1])
+    async with server, ModbusLine(bus) as line:
+        with pytest.raises(Unavailable):
+            await line.read(4, 0, 2, unit=1, deadline_s=SHORT_S)
+
+
+async def test_serial_port_that_is_not_there_is_unavailable():
+    async with ModbusLine(SerialBus("/dev/no-such-port")) as line:
+        with pytest.raises(Unavailable, match="cannot connect to /dev/no-such-port"):
+            await line.read(4, 0, 2, unit=1, deadline_s=1)
+
+
+async def test_serial_line_speaks_rtu():
+    """The answer is written down by hand: two registers, 0x4366 0x3334, and their checksum."""
+    ours, theirs = os.openpty()
+    tty.setraw(ours)
+    asked = asyncio.get_running_loop().create_future()
+
+    def answer():
+        asked.set_result(os.read(ours, 64))
+        os.write(ours, bytes.fromhex("01 04 04 4366 3334 1B38"))
+
+    asyncio.get_running_loop().add_reader(ours, answer)
+    async with ModbusLine(SerialBus(os.ttyname(theirs), 115200)) as line:
+        words = await line.read(4, 0, 2, unit=1, deadline_s=1)
+    asyncio.get_running_loop().remove_reader(ours)
+    os.close(ours)
+    os.close(theirs)
+
+    assert asked.result() == bytes.fromhex("01 04 0000 0002 71CB")
+    assert list(words) == [0x4366, 0x3334]
+
+
+# Polling.
+
+
+class Timeline:
+    """A clock that moves when somebody sleeps, and a meter that follows a script."""
+
+    def __init__(self, script):
+        self.now = 100.0
+        self.began = []
+        self.readings = []
+        self.health = []
+        self._script = list(script)
+
+    def clock(self):
+        return self.now
+
+    async def sleep(self, seconds):
+        assert seconds >= 0
+        self.now += seconds
+
+    async def read(self):
+        if not self._script:
+            raise asyncio.CancelledError
+        self.began.append(self.now - 100.0)
+        took_s, outcome = self._script.pop(0)
+        self.now += took_s
+        if isinstance(outcome, str):
+            raise Unavailable(outcome)
+        return outcome
+
+    async def play(self, **options):
+        meter = Meter(model="eastron-sdm630", url="tcp://h", **{"max_age_s": 5.0} | options)
+        with contextlib.suppress(asyncio.CancelledError):
+            await poll_meter(
+                "grid",
+                meter,
+                self.read,
+                Bounds(2000.0),
+                lambda name, reading, _: self.readings.append((name, reading)),
+                tell_health=lambda name, reason: self.health.append((name, reason)),
+                clock=self.clock,
+                sleep=self.sleep,
+            )
+
+
+def told(caplog):
+    return [record.getMessage() for record in caplog.records]
+
+
+async def test_reading_carries_the_moment_its_answer_came():
+    timeline = Timeline([(0.25, VALUES)])
+
+    await timeline.play()
+
+    [(name, reading)] = timeline.readings
+    assert name == "grid"
+    assert reading == MeterReading(100.25, pytest.approx((10.5, -20.0, 30.25)), 4700.0)
+
+
+async def test_polls_keep_their_beat_without_drift():
+    timeline = Timeline([(0.3, VALUES)] * 5)
+
+    await timeline.play(poll_s=1.0)
+
+    assert timeline.began == pytest.approx([0, 1, 2, 3, 4])
+
+
+async def test_missed_beats_are_skipped_not_made_up_for():
+    timeline = Timeline([(0.1, VALUES), (3.4, VALUES), (0.1, VALUES), (0.1, VALUES)])
+
+    await timeline.play(poll_s=1.0)
+
+    assert timeline.began == pytest.approx([0, 1, 5, 6])
+
+
+async def test_silence_delivers_nothing_and_is_told_once_when_the_last_reading_is_stale(caplog):
+    caplog.set_level("INFO")
+    silence = [(0.5, "no answer")] * 6
+    timeline = Timeline([(0.1, VALUES), *silence, (0.1, VALUES), (0.1, VALUES)])
+
+    await timeline.play()
+
+    assert len(timeline.readings) == 3
+    lost, back = told(caplog)
+    assert lost == 'meter.lost meter=grid reason="no answer" silent_s=5.4 policy=safe'
+    assert back.startswith("meter.back meter=grid silent_s=")
+    assert timeline.health == [("grid", "no answer"), ("grid", None)]
+
+
+async def test_one_lost_answer_is_no_outage(caplog):
+    caplog.set_level("INFO")
+    timeline = Timeline([(0.1, VALUES), (1.0, "no answer"), (0.1, VALUES)])
+
+    await timeline.play()
+
+    assert told(caplog) == []
+    assert timeline.health == []
+
+
+async def test_meter_that_never_answered_is_told_of(caplog):
+    timeline = Timeline([(1.0, "cannot connect")] * 5)
+
+    await timeline.play()
+
+    [lost] = told(caplog)
+    assert 'reason="cannot connect"' in lost
+
+
+async def test_lost_meter_is_found_within_two_seconds_of_its_return():
+    timeline = Timeline([(0.0, "no answer")] * 30)
+
+    await timeline.play(poll_s=0.5)
+
+    pauses = [later - earlier for earlier, later in pairwise(timeline.began)]
+    assert max(pauses) <= 2.0
+    assert timeline.began[:3] == [0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        (replace(VALUES, currents=PhaseValues(1, None, 1)), "no current on L2"),
+        (replace(VALUES, currents=PhaseValues(1, 1, 6553.5)), "impossible current on L3"),
+    ],
+)
+async def test_reading_that_cannot_be_true_is_silence(caplog, lie, reason):
+    timeline = Timeline([(0.1, VALUES), *[(0.1, lie)] * 8])
+
+    await timeline.play()
+
+    assert len(timeline.readings) == 1
+    assert reason in told(caplog)[0]
+
+
+async def test_frozen_meter_is_told_of_once_and_still_delivered(caplog):
+    timeline = Timeline([(0.0, VALUES)] * 400)
+
+    await timeline.play()
+
+    assert told(caplog) == ["meter.frozen meter=grid identical_readings=300"]
+    assert len(timeline.readings) == 400
+
+
+@pytest.mark.parametrize(
+    ("due", "now", "period_s", "expected"),
+    [(0, 0, 1, 1), (0, 0.999, 1, 1), (0, 1.0, 1, 2), (0, 7.5, 2, 8), (5, 4, 1, 6)],
+)
+def test_next_beat(due, now, period_s, expected):
+    assert next_due(due, now, period_s) == expected
+
+
+# The whole site.
+
+
+SITE = """\
+site: {{id: depot, name: Depot}}
+cloud: {{url: "ws://127.0.0.1/ocpp", identity: DEPOT}}
+meters:
+  grid: {{model: eastron-sdm630, url: "tcp://127.0.0.1:{port}", poll_s: 0.01}}
+  wrong: {{model: sunspec, url: "tcp://127.0.0.1:{port}", unit: 9, poll_s: 0.01, max_age_s: 0.02}}
+  other: {{model: sunspec, url: "tcp://127.0.0.1:{other}", unit: 3, poll_s: 0.01}}
+circuits:
+  grid: {{rating_a: 100, meter: grid}}
+  garage: {{rating_a: 63, parent: grid, meter: other}}
+stations: {{}}
+"""
+
+
+async def test_all_meters_of_a_site_are_polled_and_one_that_fails_harms_no_other():
+    delivered = asyncio.Queue()
+    health = asyncio.Queue()
+    seen = set()
+    async with (
+        SimulatedMeter(meter_model("eastron-sdm630"), values) as grid,
+        SimulatedMeter(meter_model("sunspec"), values, Address(unit=3)) as other,
+    ):
+        site = parse_site(SITE.format(port=grid.port, other=other.port), {})
+        polling = asyncio.create_task(
+            poll_meters(
+                site,
+                lambda name, reading, _: delivered.put_nowait((name, reading)),
+                tell_health=lambda name, reason: health.put_nowait((name, reason)),
+            )
+        )
+        async with asyncio.timeout(5):
+            assert (await health.get())[0] == "wrong"
+            while seen != {"grid", "other"}:
+                seen.add((await delivered.get())[0])
+        polling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await polling
+
+
+async def test_meters_with_one_address_share_a_connection_and_take_turns():
+    """The converter of a serial line often accepts a single connection."""
+    connections = 0
+    at_once = most_at_once = 0
+
+    async def convert(reader, writer):
+        nonlocal connections, at_once, most_at_once
+        connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                request = await reader.readexactly(12)
+                at_once += 1
+                most_at_once = max(most_at_once, at_once)
+                await asyncio.sleep(0)
+                at_once -= 1
+                count = int.from_bytes(request[10:12], "big")
+                head = request[:4] + (3 + 2 * count).to_bytes(2, "big") + request[6:8]
+                writer.write(head + bytes([2 * count]) + bytes(2 * count))
+        writer.close()
+
+    server = await asyncio.start_server(convert, "127.0.0.1", 0)
+    bus = TcpBus("127.0.0.1", server.sockets[0].getsockname()[1])
+    async with server, ModbusLine(bus) as line:
+        readers = [MeterReader(line, meter_model("eastron-sdm630"), unit) for unit in (1, 2, 3)]
+        await asyncio.gather(*(reader.read() for reader in readers for _ in range(5)))
+
+    assert (connections, most_at_once) == (1, 1)
+
+
+def test_bounds_follow_the_fuse_of_the_circuit():
+    site = parse_site(SITE.format(port=1, other=2), {})
+
+    assert bounds_of(site, "other").max_current_a < bounds_of(site, "grid").max_current_a
+    assert bounds_of(site, "wrong").max_current_a > 100_000
