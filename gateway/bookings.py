@@ -107,7 +107,7 @@ def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int
     draft.save(transaction)
     started = replace(event, register_wh=register_start_wh, remote_start_id=remote_start_id)
     if remote is not None:
-        started = replace(started, trigger_reason="RemoteStart")  # F01.FR.17, F02
+        started = replace(started, trigger_reason="RemoteStart")  # F02.FR.21
     draft.send(cloud_evse, started, transaction)
     return transaction
 
@@ -123,6 +123,10 @@ def _update(draft: Draft, transaction: Transaction, event: TransactionChanged) -
         _late(draft, transaction, event)
         return
     registers = _registers(draft, event, transaction.register_last_wh)
+    if event.remote_start_id is not None:
+        # F01.FR.25: the car was plugged in before; what was expected has come.
+        draft.used = _remote_start(draft, event, transaction.evse_id)
+        transaction = replace(transaction, remote_start_id=event.remote_start_id)
     transaction = draft.save(_with_news(draft, transaction, event, registers))
     draft.send(transaction.cloud_evse, event, transaction)
 
@@ -175,7 +179,8 @@ def _ended(draft: Draft, event: TransactionChanged) -> None:
             )
         return
     news = _with_news(draft, transaction, event, replace(registers, last_wh=end_wh))
-    if event.stopped_reason == "Remote" and is_refused(news):
+    is_remote = event.stopped_reason == "Remote" or event.trigger_reason == "RemoteStop"
+    if is_remote and is_refused(news):
         # 1.6 §3.5.4: we stopped it because the cloud did not accept its token.
         event = replace(event, stopped_reason="DeAuthorized", trigger_reason="Deauthorized")
     if event.at < transaction.started_at:

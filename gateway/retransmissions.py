@@ -32,6 +32,10 @@ class Heard:
         station_id, seen = told
         return seen in self._by_station.get(station_id, ())
 
+    def is_last(self, station_id: str, seen: str) -> bool:
+        """Whether it is the one that is kept on disk."""
+        return self._by_station[station_id][-1] == seen
+
     def remember(self, station_id: str, seen: str) -> None:
         heard = self._by_station.setdefault(station_id, deque(maxlen=FINGERPRINTS_PER_STATION))
         heard.append(seen)
@@ -62,8 +66,5 @@ def fingerprint(event: TransactionEvent) -> str | None:
         )
     for value in event.meter_values:
         words.append(value.at)
-        words += [
-            f"{sample.value},{sample.measurand},{sample.phase},{sample.context}"
-            for sample in value.samples
-        ]
+        words += [sample.value for sample in value.samples]
     return blake2b("|".join(map(str, words)).encode(), digest_size=12).hexdigest()

@@ -105,9 +105,9 @@ class TransactionBooks:
     ) -> Outcome:
         """Say what a station's event means; `version` is the station's, `ocpp1.6` or later."""
         is_numbered = version == "ocpp1.6"
-        seen = fingerprint(event)
-        if (station_id, seen) in self._heard and not _needs_number(event, is_numbered):
-            return Outcome(transaction=self._meant(station_id, event), is_duplicate=True)
+        seen = None if _needs_number(event, is_numbered) else fingerprint(event)
+        if seen is not None and (station_id, seen) in self._heard:
+            return self._repeated(station_id, event, seen)
         draft = Draft(
             station_id=station_id,
             is_numbered=is_numbered,
@@ -123,7 +123,9 @@ class TransactionBooks:
         )
         book(draft, event)
         writes = draft.writes()
-        if writes and seen is not None:
+        if not writes:
+            seen = None  # memory knows what the disk knows: what did nothing may be heard again
+        if seen is not None:
             writes += (to_keep(station_id, seen),)
         return Outcome(
             writes=writes,
@@ -328,6 +330,16 @@ class TransactionBooks:
         if known is not None and known.next_seq_no > transaction.next_seq_no:
             transaction = replace(transaction, next_seq_no=known.next_seq_no)
         self._table.put(transaction)
+
+    def _repeated(self, station_id: str, event: TransactionEvent, seen: str) -> Outcome:
+        is_kept = self._heard.is_last(station_id, seen)
+        return Outcome(
+            writes=() if is_kept else (to_keep(station_id, seen),),
+            transaction=self._meant(station_id, event),
+            is_duplicate=True,
+            station_id=station_id,
+            fingerprint=None if is_kept else seen,
+        )
 
     def _meant(self, station_id: str, event: TransactionEvent) -> Transaction | None:
         if isinstance(event, StatusChanged) or event.transaction_id is None:

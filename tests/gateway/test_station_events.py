@@ -229,7 +229,7 @@ async def test_start_is_on_disk_before_the_cloud_is_asked_and_the_station_answer
 
     assert reply.answer == Judged(ACCEPTED, 1)
     kinds = [entry if isinstance(entry, str) else type(entry).__name__ for entry in gateway.log]
-    assert kinds == ["SaveTransaction", "Enqueue", "SaveSetting", "asked", "SaveToken"]
+    assert kinds == ["SaveTransaction", "Enqueue", "asked", "SaveToken"]
 
 
 async def test_who_cannot_store_must_not_answer():

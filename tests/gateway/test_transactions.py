@@ -389,6 +389,17 @@ def test_repeated_meter_values_are_one_row_also_after_a_restart():
     assert desk.told() == [STARTED, UPDATED, UPDATED]
 
 
+def test_older_event_told_again_is_known_after_a_restart_too():
+    desk = Desk()
+    for seconds in (10, 20, 10):
+        desk.hear(meters(None, seconds, "12"))
+
+    desk.restart()
+    desk.hear(meters(None, 10, "12"))
+
+    assert desk.told() == ["meters", "meters"]
+
+
 def test_charging_state_of_a_status_is_news_of_the_transaction_once():
     desk = Desk()
     desk.hear(start())
@@ -698,6 +709,16 @@ def test_stop_we_asked_for_is_deauthorized_upward():
     )
 
 
+def test_stop_we_asked_a_2_0_1_station_for_is_deauthorized_though_it_names_no_reason():
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1, id_token=CARD), version=V201)
+    judged(desk, 1, IdTokenInfo(AuthorizationStatus.BLOCKED))
+
+    desk.hear(event(ENDED, 9, "RemoteStop", 1), version=V201)
+
+    assert desk.last().stopped_reason == "DeAuthorized"
+
+
 def test_stop_the_cloud_asked_for_stays_remote():
     desk = Desk()
     number = desk.hear(start()).transaction.number
@@ -756,6 +777,20 @@ def test_started_after_a_remote_start_carries_its_id(version):
     assert outcome.is_remote
     assert outcome.transaction.remote_start_id == 77
     assert (desk.last().trigger_reason, desk.last().remote_start_id) == ("RemoteStart", 77)
+    assert not desk.books.is_remote_start_expected("A", CARD, at(991))
+
+
+def test_F01_FR_25_remote_start_of_a_car_already_plugged_in_is_told_in_its_next_event():
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "CablePluggedIn", evse_id=1), version=V201)
+    desk.books.remote_start_asked("A", 1, 77, CARD, now_utc=at(990))
+
+    told = event(UPDATED, 9, "RemoteStart", 1, id_token=CARD, remote_start_id=77)
+    outcome = desk.hear(told, version=V201)
+
+    assert outcome.is_remote
+    assert outcome.transaction.remote_start_id == 77
+    assert desk.last().remote_start_id == 77
     assert not desk.books.is_remote_start_expected("A", CARD, at(991))
 
 
