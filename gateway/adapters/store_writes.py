@@ -113,7 +113,11 @@ LIMIT_COLUMNS = ("circuit", "source", "limit_a", "reason", "set_by", "set_at", "
 _SAVE_SLOT = _upsert(
     "slots", ("cloud_evse", "station_id", "evse_id", "is_removed"), ("cloud_evse",)
 )
-_SAVE_TRANSACTION = _upsert("transactions", TRANSACTION_COLUMNS, ("number",))
+# A seqNo is given while other changes of the transaction wait for the disk: it only ever rises.
+_SAVE_TRANSACTION = _upsert("transactions", TRANSACTION_COLUMNS, ("number",)).replace(
+    "next_seq_no = excluded.next_seq_no",
+    "next_seq_no = max(next_seq_no, excluded.next_seq_no)",
+)
 _ENQUEUE = (
     "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline) "
     "VALUES (?, ?, ?, ?, ?, ?)"

@@ -1,0 +1,21 @@
+"""The seqNo of a transaction on disk, given by the sender while stations speak."""
+
+from datetime import UTC, datetime
+
+from gateway.adapters.store import open_store
+from gateway.records import MarkSent, SaveTransaction, Transaction
+
+AT = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
+TRANSACTION = Transaction(1, "uuid", "CP-01", 1, 1, 1, AT, "1", next_seq_no=4)
+
+
+async def test_seq_no_given_is_not_taken_back_by_an_older_word_on_the_transaction(tmp_path):
+    store = await open_store(tmp_path / "site.db")
+    await store.commit([SaveTransaction(TRANSACTION)])
+
+    await store.commit([MarkSent((9,), "m", b"{}", "ocpp2.0.1", 1, 5)])
+    await store.commit([SaveTransaction(TRANSACTION)])
+
+    (running,) = (await store.load()).running
+    assert running.next_seq_no == 5
+    await store.close()
