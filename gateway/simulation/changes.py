@@ -14,8 +14,8 @@ class Changes:
         for waiter in self._waiters:
             waiter.set()
 
-    async def until(self, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
-        """Return as soon as `condition` holds; `TimeoutError` after `timeout_s`."""
+    async def until(self, condition: Callable[[], object], timeout_s: float | None = 5.0) -> None:
+        """Return as soon as `condition` holds; `TimeoutError` after `timeout_s` (None: never)."""
         async with asyncio.timeout(timeout_s):
             while not condition():
                 waiter = asyncio.Event()

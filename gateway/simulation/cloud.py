@@ -145,7 +145,7 @@ class Cloud:
     def is_connected(self, identity: str) -> bool:
         return identity in self._connections
 
-    async def until(self, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], object], timeout_s: float | None = 5.0) -> None:
         """Return once `condition` holds; it is looked at again after every message."""
         await self.changes.until(condition, timeout_s)
 

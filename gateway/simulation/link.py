@@ -44,6 +44,7 @@ class StationLink:
         url: the identity is appended.
         tick_s: how often the station's time passes by itself; None: only by `tick()`.
         clock: monotonic seconds.
+        changes: told of every frame and tick; None: the link's own.
     """
 
     def __init__(
@@ -57,13 +58,14 @@ class StationLink:
         tick_s: float | None = 0.5,
         clock: Callable[[], float] = time.monotonic,
         dice: random.Random | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self.station = station
         self.connections = 0
         """How often a connection was established."""
         self.refused: list[str] = []
         """Why connection attempts failed, newest last; at most 100."""
-        self.changes = Changes()
+        self.changes = changes or Changes()
         self._url = f"{url}/{quote(station.settings.identity, safe='')}"
         self._password, self._tls = password, tls
         self._back_off, self._tick_s, self._clock = back_off, tick_s, clock

@@ -30,6 +30,9 @@ from site_config.model import OcppVersion
 WAKES_WITHIN_S = 5.0
 """A sound car draws this long after it is offered current; until then nobody calls it suspended."""
 
+CABLE_TIMEOUT_S = 60.0
+"""How long an accepted token waits for a cable."""
+
 CLOCK_TOLERANCE_S = 5.0
 """The station sets its clock by the gateway's when they differ by more."""
 
@@ -78,6 +81,8 @@ class Visit:
     offered_since: float | None = None
     """Since when the car could charge, monotonic; None: it could not."""
     sample_at: float | None = None
+    cable_due_at: float | None = None
+    """Until when a token waits for its cable, monotonic; None: it does not wait."""
     is_operational: bool = True
     next_operational: bool | None = None
     """An availability that waits for the end of the transaction."""
@@ -147,6 +152,7 @@ class Station(ABC):
             evse.step(now, self.limit_a(evse_id, now))
             self._note_state(evse_id, now)
             self._sample(evse_id, now)
+            self._expire_token(evse_id, now)
         self._sample_aligned(now)
         self.talk.tick(now)
 
@@ -187,6 +193,19 @@ class Station(ABC):
         self.boot_reason = "PowerUp" if reason == "PowerLoss" else "RemoteReset"
         self.talk.forget_registration()
         self.wants_reconnect = True
+
+    def _expire_token(self, evse_id: int, now: float) -> None:
+        """Forget a token whose cable does not come (EVConnectionTimeOut)."""
+        visit = self.visits[evse_id]
+        if not visit.token or self.evses[evse_id].car:
+            visit.cable_due_at = None
+        elif visit.cable_due_at is None:
+            visit.cable_due_at = now + CABLE_TIMEOUT_S
+        elif now >= visit.cable_due_at:
+            if visit.transaction:
+                self.stop(evse_id, "Timeout", now)
+            visit.token = visit.cable_due_at = None
+            self.send_statuses(now, only_changed=True)
 
     # Limits.
 

@@ -28,6 +28,7 @@ STOP_TRIGGERS = {
     "ImmediateReset": "ResetCommand",
     "OnIdleReset": "ResetCommand",
     "UnlockCommand": "UnlockCommand",
+    "Timeout": "EVConnectTimeout",
 }
 """Reason -> triggerReason; any other is AbnormalCondition."""
 
