@@ -7,10 +7,11 @@ minutes, and leaves nothing behind. Touches the wire, the clock and the terminal
 import asyncio
 import socket
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from rich.console import Console
 
@@ -31,8 +32,16 @@ from gateway.simulation.traffic import Habits
 from gateway.simulation.world import Scenario, World
 from site_config.model import Site
 
-RunGateway = Callable[[Site, Path], Awaitable[object]]
-"""Runs the gateway of a site with its data in a directory, until cancelled."""
+STOP_S = 5.0
+"""What the gateway is given to stop in good order."""
+
+
+class RunGateway(Protocol):
+    """Runs the gateway of a site until `stop` is set; `gateway.app.run` is one."""
+
+    def __call__(
+        self, site: Site, data_dir: Path, *, stop: asyncio.Event
+    ) -> Coroutine[Any, Any, object]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,16 @@ async def run_demo(
 
 
 async def _run_gateway(run_gateway: RunGateway, site: Site, data: Path) -> None:
-    await run_gateway(site, data)
+    """Run it until the demo ends, then let it stop in its own good order."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_gateway(site, data, stop=stop))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait({running}, timeout=STOP_S)
+        running.cancel()
+        raise
     raise GatewayEnded
 
 

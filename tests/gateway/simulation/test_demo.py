@@ -45,10 +45,11 @@ async def end(task):
 async def test_the_demo_tells_its_story_and_leaves_no_file_and_no_port():
     seen, told = {}, console()
 
-    async def gateway(site, data_dir):
+    async def gateway(site, data_dir, *, stop):
         seen.update(site=site, data_dir=data_dir)
         (data_dir / "gateway.db").write_text("x")
-        await asyncio.Event().wait()
+        await stop.wait()
+        seen["is_stopped"] = True
 
     task = asyncio.create_task(run_demo(gateway, console=told, pace=BRISK, ports=ANY))
     await printed(told, "the cloud is back")
@@ -59,6 +60,7 @@ async def test_the_demo_tells_its_story_and_leaves_no_file_and_no_port():
     assert lines[0].startswith("Demo Park: http://127.0.0.1:")
     assert "the cloud is gone" in told.file.getvalue()
     assert lines[-1].startswith("The demo has ended.")
+    assert seen["is_stopped"]
     assert not seen["data_dir"].exists()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -67,7 +69,7 @@ async def test_the_demo_tells_its_story_and_leaves_no_file_and_no_port():
 async def test_the_demo_ends_with_its_gateway():
     told = console()
 
-    async def gateway(_, __):
+    async def gateway(_, __, *, stop):
         await asyncio.sleep(0)
 
     await run_demo(gateway, console=told, pace=BRISK, ports=ANY)
