@@ -71,7 +71,6 @@ class _Lane:
     alone_through: int = 0
     """Up to this id every row travels alone: together they were refused."""
     is_parked: bool = False
-    is_in_flight: bool = False
 
 
 def lane_of(cloud_evse: int | None, *, is_strict: bool = False) -> str:
@@ -195,7 +194,6 @@ class Outbox:
         self._held -= len(batch.rows)
         lane.window = [row for row in lane.window if row.id not in taken]
         lane.oldest_at = batch.rows[0].enqueued_at
-        lane.is_in_flight = True
         self._set_waiting(lane, lane.waiting - len(batch.rows))
         self._in_flight, self._head = batch, batch.rows[0]
         self._place(lane)
@@ -219,7 +217,7 @@ class Outbox:
         """The cloud has it. Another may leave before this is committed."""
         if batch is not self._in_flight:
             return []
-        self._land(batch)
+        self._in_flight = self._head = None
         return [Confirm(batch.row_ids)]
 
     def refused(
@@ -236,13 +234,19 @@ class Outbox:
             return [CountAttempt(head.id, attempts)]
         if len(batch.row_ids) > 1:
             return self._split(batch, head)
-        self._land(batch)
+        self._in_flight = self._head = None
         self.quarantined += 1
         return [Quarantine(head.id, at, code, description)]
 
     def unanswered(self, batch: Batch, *, now: float, at: datetime) -> list[Write]:
         """The cloud is connected, and silent beyond its time."""
         return self.refused(batch, NO_ANSWER, "", now=now, at=at)
+
+    def postponed(self, batch: Batch, until: float) -> None:
+        """It cannot be said yet: its lane waits until then, and no attempt is counted."""
+        if batch is self._in_flight and self._head is not None:
+            self._put_back(batch, self._head)
+            self._park(batch.lane, until)
 
     def link_lost(self) -> None:
         """The cloud is gone: what was in flight is first again, and no attempt is counted."""
@@ -300,7 +304,7 @@ class Outbox:
 
     def _place(self, lane: _Lane) -> None:
         """Put the lane where it belongs; one that is there already keeps its turn."""
-        may_go = bool(lane.window) and not lane.is_parked and not lane.is_in_flight
+        may_go = bool(lane.window) and not lane.is_parked
         has_end = may_go and _is_end(lane.window[0])
         _keep(self._ended_first, lane.name, has_end)
         _keep(self._turns, lane.name, may_go and not has_end)
@@ -308,19 +312,14 @@ class Outbox:
         is_hungry = is_low and lane.waiting > len(lane.window) and not lane.is_parked
         _keep(self._hungry, lane.name, is_hungry)
 
-    def _land(self, batch: Batch) -> None:
-        self._in_flight = self._head = None
-        lane = self._lanes[batch.lane]
-        lane.is_in_flight = False
-        self._place(lane)
-
     def _put_back(self, batch: Batch, head: OutboxRow) -> None:
         """Make the rows in flight the first of their lane again, and the lane the next to go."""
         lane = self._lanes[batch.lane]
         self._set_waiting(lane, lane.waiting + len(batch.rows))
         for row in (head, *batch.rows[1:]):
             self._hold(lane, row)
-        self._land(batch)
+        self._in_flight = self._head = None
+        self._place(lane)
         for queue in (self._ended_first, self._turns):
             if lane.name in queue:
                 queue.move_to_end(lane.name, last=False)

@@ -129,6 +129,19 @@ def test_what_was_sent_before_is_repeated_byte_by_byte():
     assert (second.sent, second.is_retransmission) == (b'{"n":1}', True)
 
 
+def test_several_in_flight_when_the_link_is_lost_are_repeated_together_and_first():
+    outbox = outbox_with(row(1), row(2), row(3, "evse/2"), delivery=TOGETHER)
+    first = outbox.next_batch(0.0, V201)
+    outbox.mark_sent(first, "m-1", b"[]", V201)
+    outbox.enqueued(row(4))
+    outbox.link_lost()
+    second = outbox.next_batch(0.0, V201)
+
+    assert (second.sent, second.row_ids) == (b"[]", (1, 2))
+    outbox.confirmed(second)
+    assert sent_order(outbox) == [(3,), (4,)]
+
+
 def test_a_cloud_of_another_version_gets_it_encoded_anew_as_a_retransmission():
     outbox = outbox_with(row(1))
     outbox.mark_sent(outbox.next_batch(0.0, V201), "m-1", b"{}", V201)
@@ -327,6 +340,12 @@ def test_offline_and_online_values_do_not_mix():
     assert sent_order(outbox) == [(1, 2), (3, 4)]
 
 
+def test_what_may_have_left_before_does_not_join_others():
+    outbox = outbox_with(row(1), row(2, message_id="m-1"), row(3), delivery=TOGETHER)
+
+    assert sent_order(outbox) == [(1,), (2,), (3,)]
+
+
 @pytest.mark.parametrize(
     ("delivery", "sizes"),
     [
@@ -444,9 +463,10 @@ def test_a_row_read_before_it_was_announced_is_not_sent_twice():
     outbox.restore([LaneBacklog("evse/1", 1, NOON)], quarantined=0, next_row_id=2)
     [ask] = outbox.needs_refill()
     outbox.refill(ask, [row(1), row(2)])
+    before = sent_order(outbox)
     outbox.enqueued(row(2))
 
-    assert sent_order(outbox) == [(1,), (2,)]
+    assert before + sent_order(outbox) == [(1,), (2,)]
     assert outbox.depth() == Depth(0, 0, None)
 
 
@@ -481,15 +501,12 @@ def test_parked_lanes_leave_the_memory_to_the_others():
 
 
 def test_an_answer_read_before_the_lane_was_parked_leaves_no_gap():
-    disk = disk_of(*(row(n) for n in range(1, 9)))
-    outbox = outbox_with(*disk, delivery=replace(ALONE, lane_rows=4))
-    for _ in range(3):
-        batch = outbox.next_batch(0.0, V201)
-        outbox.confirmed(batch)
+    disk = [row(n) for n in range(1, 16)]
+    outbox = outbox_with(*disk, delivery=replace(ALONE, lane_rows=8))
+    for _ in range(5):
+        outbox.confirmed(outbox.next_batch(0.0, V201))
     [ask] = outbox.needs_refill()
     refuse(outbox, outbox.next_batch(0.0, V201))
-    outbox.enqueued(row(9))
-    disk.append(row(9))
     outbox.refill(ask, [r for r in disk if r.id > ask.after_id][: ask.limit])
     sent = []
     while (batch := outbox.next_batch(100.0, V201)) is not None:
@@ -497,7 +514,7 @@ def test_an_answer_read_before_the_lane_was_parked_leaves_no_gap():
         outbox.confirmed(batch)
         refill(outbox, disk)
 
-    assert sent == [4, 5, 6, 7, 8, 9]
+    assert sent == list(range(6, 16))
 
 
 def test_a_row_retried_while_the_store_is_read_is_not_passed_over():

@@ -407,15 +407,33 @@ async def test_a_cancelled_caller_does_not_stop_the_writer(path):
 
 async def test_closing_writes_what_is_still_waiting_and_refuses_what_comes_later(path):
     store = await open_store(path)
-    waiting = [asyncio.ensure_future(store.commit([Enqueue(row(n))])) for n in range(1, 6)]
-    await asyncio.sleep(0)
+    waiting = []
+    for n in range(1, 4):
+        waiting.append(asyncio.create_task(store.commit([Enqueue(row(n))])))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
     await store.close()
     await asyncio.gather(*waiting)
 
     with pytest.raises(StoreFailed, match="closed"):
         await store.commit([Enqueue(row(9))])
     async with opened(path) as store:
-        assert await ids(store) == [1, 2, 3, 4, 5]
+        assert await ids(store) == [1, 2, 3]
+
+
+async def test_while_somebody_else_writes_a_batch_waits_once_and_not_for_each_caller(path):
+    begun = []
+    async with opened(path) as store:
+        await store._writer.execute("PRAGMA busy_timeout = 0")
+        await store._writer.set_trace_callback(begun.append)
+        with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
+            intruder.execute("BEGIN IMMEDIATE")
+            outcomes = await asyncio.gather(
+                *(store.commit([Enqueue(row(n))]) for n in range(1, 10)), return_exceptions=True
+            )
+
+        assert {type(outcome) for outcome in outcomes} == {StoreFailed}
+        assert begun == ["BEGIN IMMEDIATE"]
 
 
 async def test_a_locked_file_fails_the_caller_and_heals_by_itself(path, caplog):
@@ -464,15 +482,17 @@ async def test_others_on_the_machine_cannot_read_the_tokens(path):
     assert set(modes.values()) == {0}
 
 
+def overwrite_the_middle(path):
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 9000)
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
         pytest.param(lambda path: path.write_bytes(b"x" * 9000), "not a database", id="nonsense"),
-        pytest.param(
-            lambda path: path.write_bytes(path.read_bytes()[:20000] + b"\xff" * 9000),
-            "malformed|damaged",
-            id="overwritten pages",
-        ),
+        pytest.param(overwrite_the_middle, "malformed|damaged", id="overwritten pages"),
         pytest.param(
             lambda path: sqlite3.connect(path).execute("PRAGMA user_version = 9999"),
             "newer",
@@ -481,7 +501,8 @@ async def test_others_on_the_machine_cannot_read_the_tokens(path):
     ],
 )
 async def test_a_file_that_cannot_be_trusted_is_not_opened(path, damage, says):
-    await after_reopening(path, SaveTransaction(transaction(1)))
+    async with opened(path) as store:
+        await store.commit([Enqueue(row(n)) for n in range(1, 2000)])
     damage(path)
 
     with pytest.raises(StoreFailed, match=says):
