@@ -12,12 +12,13 @@ billing. Towards the cloud an invalid message of ours never leaves; towards a st
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Literal
 
-from websockets.asyncio.connection import Connection
+from websockets.asyncio.connection import Connection, broadcast
 from websockets.exceptions import ConnectionClosed
 
 from gateway.errors import BadAnswer, CallRefused, InvalidMessage, PeerError, Unavailable
@@ -32,6 +33,8 @@ HANDLER_GRACE_S = 5.0
 """How long a call may still be worked on after its socket is gone; its answer is dropped."""
 MAX_NOTICED = 256
 """Kinds of sloppiness remembered per peer; those beyond are mended without a log line."""
+MAX_UNSENT_BYTES = 1 << 16
+"""Beyond this the sender waits until the peer has read some of it."""
 UNSET_CLOCK = '"1970-01-'
 """A station that does not know the time; its times are kept."""
 
@@ -53,6 +56,29 @@ class Role(Enum):
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class _Calls:
+    """The calls that wait for the worker, bounded by the conversation; None: there are no more.
+
+    A queue of one consumer and no more, which costs a third of asyncio's.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[Call | None] = deque()
+        self._arrival: asyncio.Future[None] | None = None
+
+    def put(self, call: Call | None) -> None:
+        self._waiting.append(call)
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    async def get(self) -> Call | None:
+        while not self._waiting:
+            self._arrival = self._loop.create_future()
+            await self._arrival
+        return self._waiting.popleft()
 
 
 class Peer:
@@ -88,7 +114,7 @@ class Peer:
         self._wall_clock = wall_clock
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
-        self._calls: asyncio.Queue[Call | None] = asyncio.Queue()
+        self._calls = _Calls(self._loop)
         self._handling: Call | None = None
         self._room = asyncio.Event()
         self._answers: dict[str, asyncio.Future[CallResult | CallError | None]] = {}
@@ -115,7 +141,7 @@ class Peer:
             self._tell_events()
             if self._timer is not None:
                 self._timer.cancel()
-            self._calls.put_nowait(None)
+            self._calls.put(None)
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=HANDLER_GRACE_S)
             for task in self._tasks:
@@ -128,12 +154,14 @@ class Peer:
         *,
         timeout_s: float = CALL_TIMEOUT_S,
         urgent: bool = False,
+        unique_id: str | None = None,
     ) -> Payload:
         """Ask the peer and return its answer, valid by the schema.
 
         Calls go out one at a time; an urgent one overtakes those that wait. Raises `CallRefused`
         (it answered CALLERROR), `BadAnswer`, `Unavailable` (silent, gone, or too much waiting), or
-        `InvalidMessage` when the payload is wrong and was not sent.
+        `InvalidMessage` when the payload is wrong and was not sent. `unique_id` is for a caller who
+        wrote it down before.
         """
         violation = validate_request(self.version, action, payload)
         if violation is not None:
@@ -141,7 +169,10 @@ class Peer:
             if self._role is Role.STATION or violation.code is ErrorCode.NOT_IMPLEMENTED:
                 raise InvalidMessage(f"{action} {violation.sentence}")
         try:
-            call = self.conversation.call(action, payload, self._loop.time(), timeout_s, urgent)
+            now = self._loop.time()
+            call = self.conversation.call(
+                action, payload, now, timeout_s=timeout_s, urgent=urgent, unique_id=unique_id
+            )
         except Unavailable as error:
             raise Unavailable(f"{self.name}: {error.reason}", self._heard_at) from error
         answer = self._answers[call.unique_id] = self._loop.create_future()
@@ -188,7 +219,7 @@ class Peer:
         for event in self.conversation.events_received():
             match event:
                 case CallReceived(call):
-                    self._calls.put_nowait(call)
+                    self._calls.put(call)
                 case CallFinished(call, answer):
                     future = self._answers.get(call.unique_id)
                     if future is not None and not future.done():
@@ -199,6 +230,9 @@ class Peer:
         for text in self.conversation.texts_to_send():
             if self._trace is not None:
                 self._trace(self.name, "out", text)
+            if self._websocket.transport.get_write_buffer_size() <= MAX_UNSENT_BYTES:
+                broadcast((self._websocket,), text)  # To one: the way to write without waiting.
+                continue
             try:
                 await self._websocket.send(text)
             except ConnectionClosed:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 from uuid import uuid4
 
 from gateway.errors import Unavailable
@@ -102,8 +103,7 @@ class _Pending:
     """When it is given up; set anew when it is sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
+class _Heard(NamedTuple):
     """A call of the peer's as it is remembered; `fingerprint` is the hash of its text."""
 
     fingerprint: int
@@ -158,21 +158,25 @@ class Conversation:
         action: str,
         payload: Payload,
         now: float,
+        *,
         timeout_s: float = CALL_TIMEOUT_S,
         urgent: bool = False,
+        unique_id: str | None = None,
     ) -> Call:
         """Queue a call; `CallFinished` will name the returned object.
 
         One call at a time is unanswered (1.6J §4.1.1, Part 4 §4.1.1); the others wait, urgent ones
         in front. It is given up `timeout_s` after it was queued, and once sent, `timeout_s` after
-        that. Raises `Unavailable` when too many wait or the socket is closed.
+        that. `unique_id` is for a caller who wrote it down before; None: a new one. Raises
+        `Unavailable` when too many wait or the socket is closed.
         """
         queue = self._urgent if urgent else self._waiting
         if self._is_closed:
             raise Unavailable("disconnected")
         if len(queue) >= MAX_WAITING_CALLS:
             raise Unavailable(f"{len(queue)} calls are waiting already")
-        pending = _Pending(Call(self._new_id(), action, payload), timeout_s, now + timeout_s)
+        call = Call(unique_id or self._new_id(), action, payload)
+        pending = _Pending(call, timeout_s, now + timeout_s)
         queue.append(pending)
         self._send_next(now)
         return pending.call

@@ -390,6 +390,14 @@ async def test_flood_is_slowed_down_and_nothing_is_lost():
     assert peer.conversation.counters.refused_calls == 0
 
 
+async def test_peer_that_reads_slowly_is_answered_all_the_same(monkeypatch):
+    monkeypatch.setattr("gateway.adapters.peer.MAX_UNSENT_BYTES", -1)
+    async with joined() as (_, wire):
+        await wire.send(2, "1", "Heartbeat", {})
+
+        assert await wire.frame() == [3, "1", {"currentTime": NOW}]
+
+
 async def test_duplicate_is_answered_the_same_and_not_acted_upon():
     answers = Answers()
     async with joined(answers) as (_, wire):
