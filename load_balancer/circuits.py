@@ -64,10 +64,16 @@ class CircuitTree:
             for phase in range(3)
         )
         """For each node, the same conductor of the parent circuit, or `NO_NODE`."""
+        self.paths = tuple(
+            tuple(3 * ancestor + phase for ancestor in self.path(circuit.index))
+            for circuit in self.circuits
+            for phase in range(3)
+        )
+        """For each node, those that carry its current: the root's first, itself last."""
         self.evses = tuple(
             EvseNode(
                 key=EvseKey(station_id, evse_id),
-                circuits=self._path(index[station.circuit]),
+                circuits=self.path(index[station.circuit]),
                 nodes=tuple(3 * index[station.circuit] + phase for phase in rotation(evse.phases)),
                 minimum_a=evse.min_current_a,
                 maximum_a=evse.max_current_a,
@@ -88,9 +94,10 @@ class CircuitTree:
         for node in range(len(sums) - 1, 2, -1):
             sums[parents[node]] += sums[node]
 
-    def _path(self, circuit: int) -> tuple[int, ...]:
+    def path(self, circuit: int) -> tuple[int, ...]:
+        """Return the indices of a circuit and those above it, the root first."""
         parent = self.circuits[circuit].parent
-        return (circuit,) if parent is None else (*self._path(parent), circuit)
+        return (circuit,) if parent is None else (*self.path(parent), circuit)
 
 
 def _root_first(parents: dict[str, str | None]) -> list[str]:

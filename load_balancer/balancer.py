@@ -1,0 +1,289 @@
+"""How much each EVSE may draw now: fair shares, cut at once, raised slowly, low when in doubt.
+
+Pure: `now` is an argument, nothing is sent, written or logged. Currents are A RMS per phase,
+positive = towards the vehicle; inside, whole deci-amps (`_da`). Instants are monotonic seconds.
+
+Rule 1: What is promised on a conductor, plus what others draw there, stays within its limit.
+Rule 2: A cut is immediate, as large as the excess, and touches nobody elsewhere.
+Rule 3: A rise waits: for its own last change to settle, for the circuit to be quiet after a
+        cut, for a trusted meter, for the cut of another to be confirmed. Then it is small.
+Rule 4: A failure - a lost meter, a lost station, an unknown limit - raises nobody.
+Rule 5: Same history, same decision.
+"""
+
+from collections.abc import Sequence
+from operator import gt
+
+from load_balancer.circuits import CircuitNode, CircuitTree
+from load_balancer.decision import (
+    CircuitDecision,
+    Decision,
+    Event,
+    Limit,
+    LimitCut,
+    MeterBack,
+    MeterLost,
+)
+from load_balancer.evse_memory import NOTHING, Distrust, EvseMemory, deci_amps_below
+from load_balancer.explanation import Situation
+from load_balancer.inputs import (
+    Ceiling,
+    CircuitInput,
+    EvseInput,
+    EvseKey,
+    MeterReading,
+    SiteInputs,
+)
+from load_balancer.metering import Draws, MeteredCircuit
+from load_balancer.phases import ZERO, PhaseCurrents
+from load_balancer.reasons import Rule
+from load_balancer.steering import Cut, Room, Steering
+from load_balancer.turns import Turns
+from site_config.model import OnLoss, Site
+
+__all__ = [
+    "Balancer",
+    "Ceiling",
+    "CircuitDecision",
+    "CircuitInput",
+    "Decision",
+    "Event",
+    "EvseInput",
+    "EvseKey",
+    "Limit",
+    "LimitCut",
+    "MeterBack",
+    "MeterLost",
+    "MeterReading",
+    "SiteInputs",
+]
+
+STRICTNESS = {OnLoss.HOLD: 0, OnLoss.SAFE: 1, OnLoss.PANIC: 2}
+
+
+class Balancer:
+    """Decides for one site; call `step` at each meter reading and each change of an EVSE."""
+
+    def __init__(self, site: Site) -> None:
+        report_interval_s = float(site.csms.meter_interval_s)
+        self._tree = CircuitTree(site)
+        self._memories = [EvseMemory(node, report_interval_s) for node in self._tree.evses]
+        self._meters = {
+            circuit.index: MeteredCircuit(circuit.id, circuit.meter, report_interval_s)
+            for circuit in self._tree.circuits
+            if circuit.meter is not None
+        }
+        self._steering = Steering(self._tree)
+        self._turns = Turns()
+
+    def step(self, inputs: SiteInputs, now: float) -> Decision:
+        """Decide every limit anew from what is known at `now` and what was decided before."""
+        circuits = {circuit.id: circuit for circuit in inputs.circuits}
+        allowed_da, rules = self._allowed(circuits)
+        self._observe_evses(inputs.evses, now)
+        events = self._observe_meters(circuits, allowed_da, now)
+        self._obey_meters()
+
+        demanding = self._turns.in_order([m for m in self._memories if m.is_demanding], now)
+        room, fixed_da = self._room(allowed_da)
+        cuts = self._steering.cut(demanding, room, now)
+        self._steering.share(demanding, room)
+        self._steering.rise(demanding, room, now)
+        taken_da = self._steering.taken_da(demanding)
+        idle = [m for m in self._memories if m.is_reachable and not m.is_demanding]
+        self._steering.stand_by(idle, taken_da, room, now)
+        for memory in self._memories:
+            if not memory.is_reachable:
+                memory.next_da = memory.at_most(memory.limit_da)
+
+        promised_da = [taken + fixed for taken, fixed in zip(taken_da, fixed_da, strict=True)]
+        situation = self._situation(
+            demanding,
+            room=room,
+            promised_da=promised_da,
+            allowed_da=allowed_da,
+            rules=rules,
+            now=now,
+        )
+        events += [self._told(cut, situation) for cut in cuts]
+        return Decision(
+            limits=self._tell(cuts, situation),
+            circuits={
+                circuit.id: self._circuit(circuit, situation, promised_da)
+                for circuit in self._tree.circuits
+            },
+            events=tuple(events),
+        )
+
+    # Observe.
+
+    def _allowed(self, circuits: dict[str, CircuitInput]) -> tuple[list[int], list[Rule]]:
+        """Return for each node the lowest limit, and whose it is."""
+        allowed_da: list[int] = []
+        rules: list[Rule] = []
+        for circuit in self._tree.circuits:
+            known = circuits.get(circuit.id)
+            limits = known.limits if known is not None else ()
+            for rating_a in circuit.rating:
+                lowest = Ceiling(Rule.FUSE, rating_a)
+                for limit in limits:
+                    if limit.value_a < lowest.value_a:
+                        lowest = limit
+                allowed_da.append(deci_amps_below(lowest.value_a))
+                rules.append(lowest.rule)
+        return allowed_da, rules
+
+    def _observe_evses(self, evses: Sequence[EvseInput], now: float) -> None:
+        known = {evse.key: evse for evse in evses}
+        for memory in self._memories:
+            is_lost = memory.observe(known.get(memory.node.key), now)
+            if is_lost:
+                self._hold_path(memory.node.circuits, now)
+
+    def _observe_meters(
+        self, circuits: dict[str, CircuitInput], allowed_da: Sequence[int], now: float
+    ) -> list[Event]:
+        if not self._meters:
+            return []
+        low_da, drawn_da, most_da = self._draws()
+        events: list[Event] = []
+        for index, meter in self._meters.items():
+            circuit = self._tree.circuits[index]
+            known = circuits.get(circuit.id)
+            nodes = slice(3 * index, 3 * index + 3)
+            draws = Draws(low_da[nodes], drawn_da[nodes], most_da[nodes])
+            was_trusted = meter.is_trusted
+            reading = known.reading if known is not None else None
+            event = meter.observe(reading, draws, allowed_da[nodes], now)
+            if event is not None:
+                events.append(event)
+            if was_trusted and not meter.is_trusted:
+                self._hold_path(self._tree.path(index), now)
+        return events
+
+    def _draws(self) -> tuple[list[int], list[int], list[int]]:
+        """Return for each node what our EVSEs draw: at least, likely, at most."""
+        low_da, drawn_da, most_da = ([0] * len(self._tree.parents) for _ in range(3))
+        for memory in self._memories:
+            if memory.counted_da == 0:
+                continue
+            by_conductor = zip(memory.node.nodes, memory.low_da, memory.drawn_da, strict=False)
+            for node, low, drawn in by_conductor:
+                low_da[node] += low
+                drawn_da[node] += drawn
+            for node in memory.nodes:
+                most_da[node] += memory.counted_da
+        for sums in (low_da, drawn_da, most_da):
+            self._tree.add_up(sums)
+        return low_da, drawn_da, most_da
+
+    def _obey_meters(self) -> None:
+        """Pass the strictest policy of the meters that are not trusted down the tree."""
+        policies: list[Distrust | None] = []
+        for circuit in self._tree.circuits:
+            distrust = policies[circuit.parent] if circuit.parent is not None else None
+            meter = self._meters.get(circuit.index)
+            if meter is not None and not meter.is_trusted:
+                own = Distrust(meter.on_loss, circuit.id)
+                if distrust is None or STRICTNESS[own.policy] > STRICTNESS[distrust.policy]:
+                    distrust = own
+            policies.append(distrust)
+        for memory in self._memories:
+            memory.obey(policies[memory.node.circuits[-1]])
+
+    def _hold_path(self, circuits: Sequence[int], now: float) -> None:
+        for index in circuits:
+            self._steering.hold(range(3 * index, 3 * index + 3), now)
+
+    def _room(self, allowed_da: Sequence[int]) -> tuple[Room, list[int]]:
+        """Return what is left for fair shares, and what is kept for EVSEs outside them."""
+        fixed_da = [0] * len(self._tree.parents)
+        for memory in self._memories:
+            if memory.fixed_da is not NOTHING:
+                for node, kept in zip(memory.node.nodes, memory.fixed_da, strict=False):
+                    fixed_da[node] += kept
+        self._tree.add_up(fixed_da)
+        now_da = [allowed - fixed for allowed, fixed in zip(allowed_da, fixed_da, strict=True)]
+        to_rise_da = list(now_da)
+        for index, meter in self._meters.items():
+            for phase in range(3):
+                now_da[3 * index + phase] -= meter.others_da[phase]
+                to_rise_da[3 * index + phase] -= meter.others_at_most_da[phase]
+        return Room(now_da, to_rise_da), fixed_da
+
+    # Answer.
+
+    def _situation(
+        self,
+        demanding: Sequence[EvseMemory],
+        *,
+        room: Room,
+        promised_da: Sequence[int],
+        allowed_da: Sequence[int],
+        rules: Sequence[Rule],
+        now: float,
+    ) -> Situation:
+        shared_da = self._steering.shared_da(demanding)
+        used_da = list(promised_da)
+        for index, meter in self._meters.items():
+            for phase in range(3):
+                node = 3 * index + phase
+                used_da[node] += meter.others_da[phase]
+                if meter.measured is not None:
+                    used_da[node] = max(used_da[node], round(meter.measured[phase] * 10))
+        return Situation(
+            tree=self._tree,
+            now=now,
+            allowed_da=allowed_da,
+            rules=rules,
+            used_da=used_da,
+            free_da=[rest - share for rest, share in zip(room.to_rise_da, shared_da, strict=True)],
+            crowd=self._steering.crowd(demanding),
+        )
+
+    def _told(self, cut: Cut, situation: Situation) -> LimitCut:
+        circuit, phase = self._tree.place(cut.node)
+        meter = self._meters.get(cut.node // 3)
+        measured = meter.measured if meter is not None else None
+        return LimitCut(
+            evse=cut.memory.node.key,
+            circuit=circuit,
+            phase=phase,
+            rule=situation.rules[cut.node],
+            measured_a=measured[cut.node % 3] if measured is not None else None,
+            allowed_a=situation.allowed_da[cut.node] / 10,
+            from_a=cut.memory.limit_da / 10,
+            to_a=cut.memory.next_da / 10,
+        )
+
+    def _tell(self, cuts: Sequence[Cut], situation: Situation) -> dict[EvseKey, Limit]:
+        cut_at = {cut.memory.node.key: cut.node for cut in cuts}
+        limits = {}
+        for memory in self._memories:
+            key = memory.node.key
+            is_held = self._steering.is_held(memory, situation.now)
+            reason = situation.explain(memory, cut_at.get(key), is_held=is_held)
+            memory.tell(reason, situation.now)
+            limits[key] = Limit(memory.limit_da / 10, reason)
+        return limits
+
+    def _circuit(
+        self, circuit: CircuitNode, situation: Situation, promised_da: Sequence[int]
+    ) -> CircuitDecision:
+        nodes = slice(3 * circuit.index, 3 * circuit.index + 3)
+        limit = _amperes(situation.allowed_da[nodes])
+        meter = self._meters.get(circuit.index)
+        measured = meter.measured if meter is not None else None
+        return CircuitDecision(
+            limit=limit,
+            rule=situation.rules[3 * circuit.index],
+            measured=measured,
+            uncontrolled=_amperes(meter.others_da) if meter is not None else ZERO,
+            allocated=_amperes(promised_da[nodes]),
+            overloaded=measured is not None and any(map(gt, measured, limit)),
+            reading_is_stale=meter is not None and measured is None,
+        )
+
+
+def _amperes(currents_da: Sequence[int]) -> PhaseCurrents:
+    return PhaseCurrents(*[current_da / 10 for current_da in currents_da])

@@ -1,0 +1,275 @@
+"""What the balancer knows of one EVSE: what it draws, what it was told, what it makes of it.
+
+Pure. Currents are A RMS per conductor as they come in, whole deci-amps (`_da`) inside, positive
+= towards the vehicle; instants are monotonic seconds.
+
+A station reports every ten seconds or so and follows a limit after some seconds, a meter reads
+every second: what an EVSE draws at the instant of a meter reading is never quite known. So there
+are several answers, each wrong on the harmless side of its question:
+
+    drawn_da     the likely draw; while a cut is on its way, still the draw before it
+    low_da       no more than that: what may be taken off a meter reading to learn what others draw
+    counted_da   the highest it may draw: what must be kept free for it
+    floor_da     what it takes whatever it is told; 0 while it does as it is told
+"""
+
+from math import ceil, inf
+from typing import NamedTuple
+
+from load_balancer.allocation import Share
+from load_balancer.circuits import EvseNode
+from load_balancer.inputs import Ceiling, EvseInput
+from load_balancer.phases import PhaseCurrents
+from load_balancer.reasons import Reason, Rule
+from site_config.model import OnLoss
+
+SETTLE_S = 5.0
+"""A vehicle follows a new duty cycle within this (IEC 61851-1, Annex A)."""
+
+UNUSED_AFTER_S = 60.0
+"""Drawing less than offered for so long, an EVSE gives the difference back."""
+UNUSED_MARGIN_DA = 30
+"""What it keeps above its draw."""
+NEAR_OFFER_DA = 10
+"""Drawing within this of its limit, it is offered more again."""
+
+DISOBEDIENT_FROM_DA = 10
+"""Up to this, more than allowed is an inaccurate meter; above, a station that does not obey."""
+
+LEARN_AFTER_S = 30.0
+"""A conductor without current for so long, while another has some, is not connected."""
+LEARN_FROM_DA = 30
+"""Smallest draw from which phase use can be told."""
+CURRENT_DA = 10
+"""Less than this on a conductor is the electronics of the station, not the vehicle."""
+
+NOTHING = (0, 0, 0)
+
+ROUNDING = 1e-6
+"""So that 0.1 A times ten is one deci-amp, whatever binary fractions make of it."""
+
+
+class Distrust(NamedTuple):
+    """Why and how an EVSE is kept low while a meter above it cannot be believed."""
+
+    policy: OnLoss
+    circuit: str
+
+
+class EvseMemory:
+    """One EVSE from step to step: `observe` it, then `tell` it its limit.
+
+    Args:
+        report_interval_s: how often the station is asked to report what it draws.
+    """
+
+    def __init__(self, node: EvseNode, report_interval_s: float) -> None:
+        self.node = node
+        self.minimum_da = ceil(node.minimum_a * 10 - ROUNDING)
+        self.safe_da = deci_amps_below(node.safe_a)
+        self._own_maximum = Ceiling(Rule.EVSE_MAXIMUM, node.maximum_a)
+        self._report_age_s = 2 * report_interval_s
+
+        self.limit_da = 0
+        self.changed_at = -inf
+        """When it was last told another limit, or began to want one."""
+        self.reason: Reason | None = None
+        self.has_charged = False
+        """Whether it was allowed anything since it began to want current."""
+
+        self.is_reachable = False
+        self.has_transaction = False
+        self.is_demanding = False
+        """Wants current, and can be told how much."""
+        self.energy_wh = 0.0
+        self.waiting_since = 0.0
+        self.ceiling = self._own_maximum
+        """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
+        self.maximum_da = 0
+
+        self.nodes = node.nodes
+        """Where the vehicle draws, as far as that is known."""
+        self.drawn_da: tuple[int, ...] = NOTHING
+        self.low_da: tuple[int, ...] = NOTHING
+        self.fixed_da: tuple[int, ...] = NOTHING
+        """Per conductor, what is kept for it outside the fair share."""
+        self.counted_da = 0
+        self.floor_da = 0
+
+        self.next_da = 0
+        """The limit this step is about to tell."""
+        self.share = Share(0, None)
+        """Its fair share of what is free, whether it may have it yet or not."""
+        self.distrust: Distrust | None = None
+        """The meter above it that is not trusted."""
+
+        self._learnt_at = -inf
+        self._unused_since: float | None = None
+        self._unused_ceiling_da: int | None = None
+        self._alone_since: float | None = None
+        self._alone: tuple[int, ...] = ()
+
+    def obey(self, distrust: Distrust | None) -> None:
+        """Take the policy of a meter that is not trusted into its own maximum."""
+        self.distrust = distrust
+        if distrust is None or distrust.policy is OnLoss.HOLD:
+            return
+        most_da = self.safe_da if distrust.policy is OnLoss.SAFE else 0
+        self.maximum_da = min(self.maximum_da, most_da)
+
+    def at_most(self, limit_da: int) -> int:
+        """Return what of a limit it may have: within its maximum, and its minimum or nothing."""
+        limit_da = min(limit_da, self.maximum_da)
+        return limit_da if limit_da >= self.minimum_da else 0
+
+    def tell(self, reason: Reason, now: float) -> None:
+        """Remember that it is told `next_da`."""
+        if self.next_da != self.limit_da:
+            self.limit_da, self.changed_at = self.next_da, now
+        self.reason = reason
+        self.has_charged = self.is_demanding and (self.has_charged or self.limit_da > 0)
+
+    def observe(self, evse: EvseInput | None, now: float) -> bool:
+        """Take in what is known now, None: nothing. Returns whether the station was lost."""
+        was_reachable = self.is_reachable
+        self.floor_da = 0
+        if evse is None or not evse.is_reachable:
+            self._be_unreachable(evse)
+            return was_reachable
+        self.is_reachable = True
+        self.has_transaction = evse.wants_current or evse.has_transaction
+        measured_at = evse.measured_at
+        if measured_at is None or now - measured_at > self._report_age_s or not evse.measured:
+            measured_da, measured_at = NOTHING, -inf
+        else:
+            measured_da = _deci_amps(evse.measured)
+        if evse.wants_current:
+            self._be_charging(evse, measured_da, measured_at, now)
+        else:
+            self._be_idle(measured_da)
+        return False
+
+    def _be_unreachable(self, evse: EvseInput | None) -> None:
+        self.is_reachable = self.is_demanding = False
+        if evse is not None:
+            self.has_transaction = evse.wants_current or evse.has_transaction
+        self.maximum_da = self.safe_da if self.has_transaction else 0
+        believed_a = evse.believed_a if evse is not None else None
+        if believed_a is None:
+            # It may be what it last was, or have fallen to its safe current by itself.
+            self.counted_da = max(self.counted_da, self.safe_da)
+        else:
+            self.counted_da = round(believed_a * 10)
+        self.fixed_da = (self.counted_da,) * 3
+        measured = evse.measured if evse is not None else None
+        # What a meter shows of it must not be counted twice, however long ago it was reported.
+        shown_da = _deci_amps(measured) if measured is not None else NOTHING
+        self.low_da = self.drawn_da = tuple(min(drawn, self.counted_da) for drawn in shown_da)
+
+    def _be_idle(self, measured_da: tuple[int, ...]) -> None:
+        self.is_demanding = False
+        self.maximum_da = self.minimum_da if self.has_transaction else 0
+        self.low_da = self.drawn_da = self.fixed_da = measured_da
+        self.counted_da = max(measured_da)
+        self.nodes = self.node.nodes
+        self._unused_since = self._unused_ceiling_da = self._alone_since = None
+
+    def _be_charging(
+        self, evse: EvseInput, measured_da: tuple[int, ...], measured_at: float, now: float
+    ) -> None:
+        if not self.is_demanding:
+            self.is_demanding = True
+            self.changed_at = now
+            self.waiting_since = now
+        if evse.waiting_since is not None:
+            self.waiting_since = evse.waiting_since
+        self.energy_wh = evse.energy_wh
+        limit_da = self.limit_da
+        settled_at = self.changed_at + SETTLE_S
+        is_settled = now >= settled_at
+        most_da = max(measured_da)
+
+        self.low_da = self.drawn_da = measured_da
+        if measured_at < settled_at:
+            if most_da > limit_da:
+                self.low_da = tuple([min(drawn, limit_da) for drawn in measured_da])
+            if is_settled:
+                self.drawn_da = self.low_da
+        elif measured_at != self._learnt_at:
+            self._learnt_at = measured_at
+            self._learn_phases(measured_da, measured_at)
+            self._notice_unused(most_da, measured_at)
+
+        believed_a = self.node.maximum_a if evse.believed_a is None else evse.believed_a
+        believed_da = round(believed_a * 10)
+        self.counted_da = max(limit_da, believed_da, most_da)
+        allowed_da = limit_da if is_settled else max(limit_da, believed_da)
+        taken_da = believed_da if is_settled else 0
+        if most_da > taken_da and (measured_at >= settled_at or not is_settled):
+            taken_da = most_da
+        self.fixed_da = NOTHING
+        if taken_da > allowed_da + DISOBEDIENT_FROM_DA:
+            self.floor_da = taken_da
+        elif taken_da > allowed_da:
+            self.fixed_da = (taken_da - allowed_da,) * 3
+        self._take_ceilings(evse.ceilings)
+
+    def _take_ceilings(self, ceilings: tuple[Ceiling, ...]) -> None:
+        lowest = self._own_maximum
+        for ceiling in ceilings:
+            if ceiling.value_a < lowest.value_a:
+                lowest = ceiling
+        unused_da = self._unused_ceiling_da
+        if unused_da is not None and unused_da < lowest.value_a * 10:
+            lowest = Ceiling(Rule.NO_DEMAND, unused_da / 10)
+        self.ceiling = lowest
+        self.maximum_da = deci_amps_below(lowest.value_a)
+
+    def _learn_phases(self, measured_da: tuple[int, ...], measured_at: float) -> None:
+        """Count a vehicle only where it draws; on every conductor until that is clear."""
+        conductors = self.node.nodes
+        live = tuple(
+            node
+            for node, drawn in zip(conductors, measured_da, strict=False)
+            if drawn >= CURRENT_DA
+        )
+        if len(self.nodes) < len(conductors):
+            if any(node not in self.nodes for node in live):
+                self.nodes, self._alone_since = conductors, None
+            return
+        if len(live) == len(conductors) or max(measured_da) < LEARN_FROM_DA:
+            self._alone_since = None
+        elif self._alone_since is None or live != self._alone:
+            self._alone_since, self._alone = measured_at, live
+        elif measured_at - self._alone_since >= LEARN_AFTER_S:
+            self.nodes = live
+
+    def _notice_unused(self, most_da: int, measured_at: float) -> None:
+        """Take back what a vehicle leaves, and offer more as soon as it uses what it has."""
+        if most_da >= self.limit_da - NEAR_OFFER_DA:
+            self._unused_since = self._unused_ceiling_da = None
+            return
+        enough_da = max(self.minimum_da, most_da + UNUSED_MARGIN_DA)
+        if self._unused_ceiling_da is not None:
+            if enough_da < self._unused_ceiling_da - NEAR_OFFER_DA:
+                self._unused_ceiling_da = enough_da
+        elif enough_da >= self.limit_da:
+            self._unused_since = None
+        elif self._unused_since is None:
+            self._unused_since = measured_at
+        elif measured_at - self._unused_since >= UNUSED_AFTER_S:
+            self._unused_ceiling_da = enough_da
+
+
+def deci_amps_below(current_a: float) -> int:
+    """Round a limit down to what can be told.
+
+    >>> deci_amps_below(16.19), deci_amps_below(12.1)
+    (161, 121)
+    """
+    return int(current_a * 10 + ROUNDING)
+
+
+def _deci_amps(currents: PhaseCurrents) -> tuple[int, int, int]:
+    l1, l2, l3 = currents
+    return round(abs(l1) * 10), round(abs(l2) * 10), round(abs(l3) * 10)

@@ -1,0 +1,205 @@
+"""From what each EVSE has to what it may have next: cut, share, raise, keep warm.
+
+Pure. Works on the memories the balancer hands in, in their order of importance, and leaves the
+result in `next_da` and `share`. Whole deci-amps per node of the circuit tree; instants are
+monotonic seconds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+from load_balancer.allocation import Demand, Share, allocate
+from load_balancer.circuits import CircuitTree
+from load_balancer.evse_memory import EvseMemory
+
+RISE_STEP_DA = 50
+"""The most by which a limit rises at a time."""
+RISE_INTERVAL_S = 10.0
+"""Between two rises of an EVSE: a change settles and is reported before the next one."""
+RISE_FROM_DA = 5
+"""Less is not worth telling a station, unless nothing more is to come."""
+HOLD_OFF_S = 20.0
+"""No rise on a conductor for so long after a cut or a failure there."""
+UNFAIR_FROM_DA = 10
+"""So much below its fair share, an EVSE takes it from those who are above theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What each node has for the EVSEs that can be told a limit; may be negative."""
+
+    now_da: Sequence[int]
+    """Beside what others are believed to draw; limits are cut to it."""
+    to_rise_da: Sequence[int]
+    """Beside the most that others were seen to draw; limits rise only within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    memory: EvseMemory
+    node: int
+    """The conductor that is too full."""
+
+
+class Steering:
+    """Remembers only where rises have to wait."""
+
+    def __init__(self, tree: CircuitTree) -> None:
+        self._tree = tree
+        self._held_until = [-inf] * len(tree.parents)
+        self._paths: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+    def hold(self, nodes: Iterable[int], now: float) -> None:
+        """Let nobody rise on these conductors for a while."""
+        for node in nodes:
+            self._held_until[node] = now + HOLD_OFF_S
+
+    def is_held(self, memory: EvseMemory, now: float) -> bool:
+        return any(self._held_until[node] > now for node in self._path(memory))
+
+    def cut(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> list[Cut]:
+        """Bring everybody within his own maximum, and every conductor within its room."""
+        for memory in demanding:
+            memory.next_da = memory.at_most(memory.limit_da)
+        standing_da = self._sums(demanding, [max(m.next_da, m.floor_da) for m in demanding])
+        too_full = [
+            node for node, sum_da in enumerate(standing_da) if sum_da > max(0, room.now_da[node])
+        ]
+        if not too_full:
+            return []
+        self.hold(too_full, now)
+        demands = [Demand(m.nodes, m.minimum_da, m.next_da, m.node.weight) for m in demanding]
+        cuts = []
+        for memory, share in self._allocate(demanding, demands, room.now_da):
+            if share.limit_da < memory.next_da and share.bound is not None:
+                memory.next_da = share.limit_da
+                cuts.append(Cut(memory, share.bound))
+        return cuts
+
+    def share(self, demanding: Sequence[EvseMemory], room: Room) -> None:
+        """Find everybody's fair share of what may be risen into."""
+        demands = [Demand(m.nodes, m.minimum_da, m.maximum_da, m.node.weight) for m in demanding]
+        for memory, share in self._allocate(demanding, demands, room.to_rise_da):
+            is_kept = 0 < share.limit_da <= memory.floor_da
+            memory.share = Share(memory.next_da, share.bound) if is_kept else share
+
+    def rise(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> None:
+        """Raise who is below his fair share; where nothing is free, take it from who is above."""
+        rising = [memory for memory in demanding if self._may_rise(memory, now)]
+        if not rising:
+            return
+        counted_da = self._sums(demanding, [memory.counted_da for memory in demanding])
+        free_da = [room - kept for room, kept in zip(room.to_rise_da, counted_da, strict=True)]
+        contested: set[int] = set()
+        for memory in rising:
+            contested.update(self._raise(memory, free_da))
+        if not contested:
+            return
+        for memory in demanding:
+            is_above = memory.next_da > memory.share.limit_da
+            if is_above and not contested.isdisjoint(self._path(memory)):
+                memory.next_da = memory.share.limit_da
+
+    def stand_by(
+        self, idle: Iterable[EvseMemory], taken_da: list[int], room: Room, now: float
+    ) -> None:
+        """Keep the minimum for vehicles that may wake up, as long as nobody else needs it.
+
+        Args:
+            taken_da: for each node what those who want current may have; added to.
+        """
+        for memory in idle:
+            memory.next_da = 0
+            minimum_da = memory.at_most(memory.minimum_da)
+            path = self._path(memory)
+            if minimum_da == 0 or any(room.now_da[n] - taken_da[n] < minimum_da for n in path):
+                continue
+            if memory.limit_da == 0 and (memory.distrust or self.is_held(memory, now)):
+                continue
+            memory.next_da = minimum_da
+            for node in path:
+                taken_da[node] += minimum_da
+
+    def taken_da(self, demanding: Sequence[EvseMemory]) -> list[int]:
+        """Return for each node what those who want current may have, or take anyway."""
+        return self._sums(demanding, [max(m.next_da, m.floor_da) for m in demanding])
+
+    def shared_da(self, demanding: Sequence[EvseMemory]) -> list[int]:
+        """Return for each node the sum of the fair shares."""
+        return self._sums(demanding, [memory.share.limit_da for memory in demanding])
+
+    def crowd(self, demanding: Sequence[EvseMemory]) -> list[int]:
+        """Return for each node how many want current there."""
+        return self._sums(demanding, [1] * len(demanding))
+
+    def _may_rise(self, memory: EvseMemory, now: float) -> bool:
+        missing_da = memory.share.limit_da - memory.next_da
+        if missing_da <= 0 or memory.next_da < memory.limit_da:
+            return False
+        if memory.next_da == 0:
+            if memory.distrust is not None and memory.has_charged:
+                return False
+            # Who comes charging, as by a station's default profile, may go on at once.
+            is_charging = memory.changed_at == now and memory.counted_da >= memory.minimum_da
+            return is_charging or not self.is_held(memory, now)
+        if memory.distrust is not None or now - memory.changed_at < RISE_INTERVAL_S:
+            return False
+        is_worth_it = missing_da >= RISE_FROM_DA or memory.share.limit_da == memory.maximum_da
+        return is_worth_it and not self.is_held(memory, now)
+
+    def _raise(self, memory: EvseMemory, free_da: list[int]) -> list[int]:
+        """Raise one EVSE by what is free; returns the nodes on which more should be free."""
+        path = self._path(memory)
+        wanted_da = memory.minimum_da
+        if memory.next_da > 0:
+            wanted_da = min(memory.share.limit_da, memory.next_da + RISE_STEP_DA)
+        missing_da = wanted_da - memory.counted_da
+        least_da = min(free_da[node] for node in path)
+        short: list[int] = []
+        if missing_da > max(0, least_da):
+            if memory.next_da == 0 or wanted_da - memory.next_da >= UNFAIR_FROM_DA:
+                short = [node for node in path if free_da[node] < missing_da]
+            if memory.next_da == 0 or least_da < RISE_FROM_DA:
+                return short
+            missing_da = least_da
+            wanted_da = memory.counted_da + least_da
+        memory.next_da = wanted_da
+        if missing_da > 0:
+            for node in path:
+                free_da[node] -= missing_da
+        return short
+
+    def _allocate(
+        self, memories: Sequence[EvseMemory], demands: Sequence[Demand], room_da: Sequence[int]
+    ) -> Iterable[tuple[EvseMemory, Share]]:
+        """Share the room; who does not obey has what he takes, before all others."""
+        stubborn = [index for index, memory in enumerate(memories) if memory.floor_da]
+        if not stubborn:
+            return zip(memories, allocate(room_da, self._tree.parents, demands), strict=True)
+        order = sorted(range(len(memories)), key=lambda index: memories[index].floor_da == 0)
+        served = [demands[index] for index in order]
+        for place, index in enumerate(stubborn):
+            floor_da = memories[index].floor_da
+            most_da = max(floor_da, demands[index].maximum_da)
+            served[place] = replace(demands[index], minimum_da=floor_da, maximum_da=most_da)
+        floors_da = self._sums(memories, [memory.floor_da for memory in memories])
+        enough_da = list(map(max, room_da, floors_da))
+        shares = allocate(enough_da, self._tree.parents, served)
+        return zip((memories[index] for index in order), shares, strict=True)
+
+    def _sums(self, memories: Sequence[EvseMemory], currents_da: Sequence[int]) -> list[int]:
+        sums = [0] * len(self._tree.parents)
+        for memory, current_da in zip(memories, currents_da, strict=True):
+            for node in memory.nodes:
+                sums[node] += current_da
+        self._tree.add_up(sums)
+        return sums
+
+    def _path(self, memory: EvseMemory) -> tuple[int, ...]:
+        """Every node through which the vehicle's current flows."""
+        path = self._paths.get(memory.nodes)
+        if path is None:
+            path = tuple(node for leaf in memory.nodes for node in self._tree.paths[leaf])
+            self._paths[memory.nodes] = path
+        return path
