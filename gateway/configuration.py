@@ -10,6 +10,7 @@ Durations in s. Values are text, as on the wire.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from gateway.authorization import LOCAL_LIST_SIZE, UPDATE_SIZE
 from gateway.commands import (
     ChangeConfiguration,
     ConfigurationAnswer,
@@ -24,7 +25,6 @@ from gateway.commands import (
 )
 from gateway.records import SaveSetting
 
-LIST_LENGTH_MAXIMUM = 100_000
 PROFILE_STACK_LEVEL_MAXIMUM = 100
 SCHEDULE_PERIODS_MAXIMUM = 1000
 
@@ -152,8 +152,12 @@ SETTINGS = (
     _flag("AllowOfflineTxForUnknownId", "AuthCtrlr", "OfflineTxForUnknownIdEnabled", False),
     _flag("AuthorizationCacheEnabled", "AuthCacheCtrlr", "Enabled", True),
     _flag("LocalAuthListEnabled", "LocalAuthListCtrlr", "Enabled", True),
-    _fixed("LocalAuthListMaxLength", None, str(LIST_LENGTH_MAXIMUM)),
-    _fixed("SendLocalListMaxLength", ("LocalAuthListCtrlr", "ItemsPerMessage", None), "1000"),
+    _fixed("LocalAuthListMaxLength", None, str(LOCAL_LIST_SIZE)),
+    _fixed(
+        "SendLocalListMaxLength",
+        ("LocalAuthListCtrlr", "ItemsPerMessage", None),
+        str(UPDATE_SIZE),
+    ),
     _fixed(None, ("LocalAuthListCtrlr", "BytesPerMessage", None), "1000000"),
     _fixed(None, ("LocalAuthListCtrlr", "Entries", None), "0"),
     _fixed("ReserveConnectorZeroSupported", None, "false"),

@@ -78,6 +78,11 @@ class StationForms:
             return cls(list(A_FORMS))
         return cls([*A_FORMS, *W_FORMS])
 
+    def suggested(self, unit: ChargingRateUnit | None) -> None:
+        """Take the station's own word on its unit, unless a form has been proved."""
+        if not self.is_proved and unit is not None:
+            self.candidates = self.of(unit).candidates
+
     @property
     def current(self) -> Form:
         return self.candidates[0]

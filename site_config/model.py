@@ -167,6 +167,8 @@ class Csms(Model):
     """Told to stations in the answer to BootNotification, s."""
     meter_interval_s: Annotated[int, Field(ge=1)] = 10
     """How often a charging EVSE is asked to report meter values, s; the balancer steers by them."""
+    limit_refresh_s: Annotated[float, Field(ge=5, allow_inf_nan=False)] = 30.0
+    """A live limit is renewed this often, s; it ends in the safe current after three times that."""
     ping_interval_s: Seconds = 30.0
     """Time between WebSocket pings to a station, s."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -142,8 +142,7 @@ class SimulatedMeter:
             devices.append(_device(ALL_OTHER_UNITS, _nobody))
         server = ModbusTcpServer(devices, address=(self.address.host, self.address.port))
         await server.serve_forever(background=True)
-        listening = server.transport
-        assert isinstance(listening, asyncio.Server)
+        listening: Any = server.transport  # asyncio's server or uvloop's
         self.address = replace(self.address, port=listening.sockets[0].getsockname()[1])
         self._server = server
 

@@ -1,0 +1,5 @@
+"""`python -m gateway` is `site-gateway`."""
+
+from gateway.cli import main
+
+main()

@@ -1,0 +1,212 @@
+"""The socket to the cloud: connect, say what is to be said, answer what is asked, connect again.
+
+Touches the WebSocket, TLS and the clock. What is said and when belongs to `cloud_station`, how it
+is said to `cloud_speech`, what is answered to whoever is handed in as `answer`.
+
+TLS is verified, always: against the system's trust store or the CA the site file names. `ws://` is
+plain because the installer wrote so; a failing `wss://` is never tried in plain.
+"""
+
+import asyncio
+import logging
+import ssl
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+
+from gateway.adapters.peer import Peer, Role, Trace
+from gateway.cloud_speech import CloudSpeech
+from gateway.cloud_station import CloudStation, Saying
+from gateway.errors import Unavailable
+from gateway.ocpp.codec import Codec, codec_for
+from gateway.ocpp.frames import Call, Payload
+from site_config.model import Cloud, OcppVersion
+
+OPEN_TIMEOUT_S = 20.0
+CLOSE_TIMEOUT_S = 2.0
+MAX_MESSAGE_BYTES = 4 << 20
+"""A local authorization list may be long."""
+MISSED_PONGS = 2
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[Codec, Call], Awaitable[Payload]]
+"""Answers a command of the cloud's; raises PeerError to refuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """Told whenever the link comes, goes, or cannot be had."""
+
+    is_connected: bool
+    version: OcppVersion | None = None
+    reason: str = ""
+    """Why not."""
+
+
+class Uplink:
+    """One socket to the cloud, for as long as the program runs."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        station: CloudStation,
+        speech: CloudSpeech,
+        *,
+        answer: Answer,
+        link_changed: Callable[[LinkState], None],
+        refill: Callable[[], Awaitable[None]],
+        trace: Trace | None = None,
+    ) -> None:
+        self._cloud = cloud
+        self._station = station
+        self._speech = speech
+        self._answer = answer
+        self._link_changed = link_changed
+        self._refill = refill
+        self._trace = trace
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._noticed: set[str] = set()
+        self._tls = tls_context(cloud)
+
+    def wake(self) -> None:
+        """Look again for something to say."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            reason = await self._connection()
+            wait_s = self._station.lost(self._loop.time())
+            self._link_changed(LinkState(False, reason=reason))
+            await asyncio.sleep(wait_s)
+
+    async def _connection(self) -> str:
+        """Live through one connection, or the failure to get one; return why it is over."""
+        url = f"{self._cloud.url.rstrip('/')}/{quote(self._cloud.identity, safe='')}"
+        try:
+            websocket = await connect(
+                url,
+                subprotocols=[Subprotocol(version) for version in self._cloud.protocols],
+                additional_headers=_authorization(self._cloud),
+                ssl=self._tls,
+                compression=None,
+                open_timeout=OPEN_TIMEOUT_S,
+                close_timeout=CLOSE_TIMEOUT_S,
+                ping_interval=self._cloud.ping_interval_s,
+                ping_timeout=self._cloud.ping_interval_s * MISSED_PONGS,
+                max_size=MAX_MESSAGE_BYTES,
+                proxy=None,
+            )
+        except InvalidStatus as error:
+            return _advice(error.response.status_code)
+        except (OSError, InvalidHandshake, TimeoutError) as error:
+            return str(error) or type(error).__name__
+        version = websocket.subprotocol
+        if version is None or version not in self._cloud.protocols:
+            await websocket.close(1002, "no common OCPP version")
+            return f"the cloud chose {version or 'no version'}; we offer {self._cloud.protocols}"
+        return await self._converse(websocket, version)  # type: ignore[arg-type]  # one of ours
+
+    async def _converse(self, websocket: ClientConnection, version: OcppVersion) -> str:
+        codec = codec_for(version)
+        peer = Peer(
+            websocket,
+            name="cloud",
+            version=version,
+            role=Role.STATION,
+            on_call=lambda call: self._answer(codec, call),
+            trace=self._trace,
+            noticed=self._noticed,
+        )
+        self._station.connected(version, self._loop.time())
+        self._link_changed(LinkState(True, version))
+        speaking = asyncio.create_task(self._speak(peer, codec, websocket))
+        try:
+            await peer.run()
+        finally:
+            speaking.cancel()
+            await asyncio.wait([speaking])
+            websocket.transport.abort()
+        if not speaking.cancelled() and (error := speaking.exception()) is not None:
+            raise error
+        return _why_closed(websocket)
+
+    async def _speak(self, peer: Peer, codec: Codec, websocket: ClientConnection) -> None:
+        async def call(action: str, payload: Payload, unique_id: str) -> Payload:
+            timeout_s = self._cloud.call_timeout_s
+            return await peer.call(action, payload, timeout_s=timeout_s, unique_id=unique_id)
+
+        while True:
+            self._news.clear()
+            await self._refill()
+            saying = self._station.next_saying(self._loop.time())
+            if saying is None:
+                await self._speech.settle_down()
+                await self._wait()
+                continue
+            try:
+                await self._speech.say(saying, codec, call)
+            except Unavailable as error:
+                await self._unanswered(saying, error, peer, websocket)
+                return
+
+    async def _unanswered(
+        self, saying: Saying, error: Unavailable, peer: Peer, websocket: ClientConnection
+    ) -> None:
+        """Silence costs an attempt and the socket (2.0.1 Part 4 §3.2), a lost link nothing."""
+        if websocket.state is not State.OPEN:
+            return
+        log.warning('cloud.silent reason="%s" action=reconnect', error.reason)
+        if saying.batch is not None:
+            await self._speech.unanswered(saying.batch)
+        peer.abort()
+
+    async def _wait(self) -> None:
+        """Sleep until there is news, or a timer of the station is due."""
+        due_at = self._station.next_timer()
+        wait_s = None if due_at is None else max(0.0, due_at - self._loop.time())
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._news.wait()
+        except TimeoutError:
+            pass  # a timer is due
+
+
+def tls_context(cloud: Cloud) -> ssl.SSLContext | None:
+    """Return what verifies the cloud, None for `ws://`; raises OSError for an unreadable CA."""
+    if not cloud.url.startswith("wss://"):
+        return None
+    context = ssl.create_default_context(cafile=cloud.tls_ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _authorization(cloud: Cloud) -> dict[str, str]:
+    if cloud.password is None:
+        return {}
+    credentials = b64encode(f"{cloud.identity}:{cloud.password}".encode()).decode()
+    return {"Authorization": f"Basic {credentials}"}
+
+
+def _advice(status: int) -> str:
+    match status:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            return f"HTTP {status}: the cloud refuses our password; check cloud.password"
+        case HTTPStatus.NOT_FOUND:
+            return f"HTTP {status}: the cloud does not know us; check cloud.url and cloud.identity"
+        case _:
+            return f"HTTP {status}"
+
+
+def _why_closed(websocket: ClientConnection) -> str:
+    code, reason = websocket.close_code, websocket.close_reason
+    return f"closed by the cloud, code {code} {reason or ''}".rstrip()

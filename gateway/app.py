@@ -1,0 +1,480 @@
+"""The wiring: who is handed whom, and the tasks that run. The only file that knows everybody.
+
+Start: the store opens, the books are read, stations may connect; only then everything else, so that
+a slow import or a dead broker never keeps a car waiting. Stop: stations and cloud are let go, then
+the store, so that nothing acknowledged is unsaved.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+from gateway.actions import CloudCommands, SiteAuthority
+from gateway.adapters import systemd
+from gateway.adapters.csms import CsmsServer, StationConnection
+from gateway.adapters.meter import poll_meters
+from gateway.adapters.schedule import run_schedule
+from gateway.adapters.store import Store, open_store
+from gateway.adapters.uplink import LinkState, Uplink
+from gateway.balancing import SiteView
+from gateway.cloud_speech import CloudSpeech
+from gateway.errors import StoreFailed, Unavailable
+from gateway.events import (
+    Answer,
+    AuthorizeAsked,
+    IdToken,
+    IdTokenInfo,
+    Judged,
+    Registered,
+    RegistrationStatus,
+)
+from gateway.meters.decode import DecodedValues
+from gateway.metrics import Counters
+from gateway.ocpp.codec import Codec
+from gateway.ocpp.frames import Call, Payload
+from gateway.parts import Parts
+from gateway.records import Enqueue, Kept, Write
+from gateway.rounds import Rounds
+from gateway.site_operations import SiteOperations
+from gateway.site_stations import Line, SiteStations
+from gateway.station_desk import Notify, StationDesk
+from gateway.station_events import Surroundings
+from gateway.station_setup import SetupReport, set_up_station
+from gateway.trace import MessageTrace
+from gateway.upward import CloudUpward
+from load_balancer.balancer import Balancer
+from load_balancer.inputs import MeterReading
+from site_config.model import Site
+
+ROUND_S = 1.0
+"""A balancing round takes place at least this often."""
+ROUNDS_APART_S = 0.1
+"""And no closer than this, however many stations speak at once."""
+HOUSEKEEPING_S = 1.0
+VERDICT_DEADLINE_S = 5.0
+"""A driver waits no longer for the cloud; then the site decides."""
+ANSWER_FIRST_S = 0.05
+"""What a command triggers is said after the command was answered (1.6 §5.17)."""
+BOOT_GRACE_S = 5.0
+"""A station that has not sent a BootNotification by then came back without one."""
+DATABASE = "gateway.db"
+
+log = logging.getLogger("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the gateway can be reached, once it can."""
+
+    csms_port: int
+    web_url: str | None = None
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def run(
+    site: Site,
+    data_dir: Path,
+    *,
+    stop: asyncio.Event,
+    on_listening: Callable[[Listening], None] = lambda _: None,
+) -> None:
+    """Run the gateway of a proved site until `stop` is set.
+
+    Raises StoreFailed, SlotConflict or OSError before anything is answered when it cannot start.
+    """
+    store = await open_store(data_dir / DATABASE)
+    try:
+        kept = await store.load()
+        gateway = Gateway(site, store, kept)
+        await gateway.restore(kept)
+        async with gateway.server:
+            on_listening(Listening(gateway.server.port))
+            systemd.notify("READY=1")
+            await gateway.run_until(stop, on_listening)
+            systemd.notify("STOPPING=1")
+        await gateway.settle_down()
+    finally:
+        await store.close()
+    log.info("gateway.stopped site=%s", site.site.id)
+
+
+class Gateway:
+    """Everything of one site, built and connected; nothing runs before `run_until`."""
+
+    def __init__(self, site: Site, store: Store, kept: Kept) -> None:
+        self.site, self.store = site, store
+        self.parts = Parts.of(site, kept, firmware=package_version("site-gateway"), at=utc_now())
+        self.state, self.outbox = self.parts.state, self.parts.outbox
+        self.deliveries, self.cloud = self.parts.deliveries, self.parts.cloud
+        self.counters = Counters()
+        self.trace = MessageTrace(utc_now)
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._beside: set[asyncio.Task[None]] = set()
+        self._setups: dict[str, asyncio.Task[None]] = {}
+        self._unbalanced = asyncio.Event()
+        self.around = Surroundings(
+            slots=self.parts.slots,
+            books=self.parts.books,
+            authorization=self.parts.authorization,
+            commit=self.commit,
+            turn=self._turn,
+            ask_cloud=self._ask_cloud,
+            is_cloud_connected=lambda: self.cloud.registration.is_registered,
+            clock_utc=utc_now,
+            heartbeat_interval_s=site.csms.heartbeat_interval_s,
+        )
+        self._build_stations_side()
+        self._build_cloud_side()
+        self.operations = SiteOperations(
+            state=self.state,
+            limits=self.parts.limits,
+            trace=self.trace,
+            outbox_queue=self.outbox,
+            shelves=store,
+            commit=self.commit,
+            clock_utc=utc_now,
+            limits_changed=self._unbalanced.set,
+            log=log.info,
+        )
+
+    def _build_stations_side(self) -> None:
+        self.stations = SiteStations(self.state)
+        self.desk = StationDesk(
+            around=self.around,
+            state=self.state,
+            statuses=self.cloud.statuses,
+            deliveries=self.deliveries,
+            profiles=self.parts.profiles,
+            stations=self.stations,
+            notify=Notify(self._wake_cloud, self._unbalanced.set, log.info, self._spawn),
+            clock=time.monotonic,
+        )
+        self.rounds = Rounds(
+            balancer=Balancer(self.site),
+            view=SiteView(self.state, self.deliveries, self.parts.authorities),
+            state=self.state,
+            deliveries=self.deliveries,
+            stations=self.stations,
+            clock=time.monotonic,
+            clock_utc=utc_now,
+            spawn=self._spawn,
+            log=log.warning,
+        )
+        self.server = CsmsServer(
+            self.site.csms,
+            self.site.stations,
+            on_connected=self._station_connected,
+            on_call=self._station_call,
+            on_disconnected=self._station_disconnected,
+            trace=self.trace.note,
+        )
+
+    def _build_cloud_side(self) -> None:
+        self.speech = CloudSpeech(
+            self.cloud,
+            self.around,
+            clock=time.monotonic,
+            follow_up=self.desk.follow_up,
+            registered=self._registered,
+            log=log.warning,
+        )
+        self.uplink = Uplink(
+            self.site.cloud,
+            self.cloud,
+            self.speech,
+            answer=self._cloud_call,
+            link_changed=self._link_changed,
+            refill=self._refill,
+            trace=self.trace.note,
+        )
+        upward = CloudUpward(
+            self.cloud, self.store.read_lane, time.monotonic, utc_now, self._wake_cloud_later
+        )
+        self.commands = CloudCommands(
+            slots=self.parts.slots,
+            books=self.parts.books,
+            authorization=self.parts.authorization,
+            profiles=self.parts.profiles,
+            configuration=self.parts.configuration,
+            authority=SiteAuthority(self.parts.local_limit_a),
+            stations=self.stations,
+            upward=upward,
+            commit=self.commit,
+            clock_utc=utc_now,
+            configuration_changed=self._configuration_changed,
+            limits_changed=self._unbalanced.set,
+        )
+
+    async def restore(self, kept: Kept) -> None:
+        """Take up what was under way before the restart."""
+        await self.commit(self.parts.slots.writes)
+        self.outbox.restore(
+            await self.store.lanes(),
+            quarantined=len(await self.store.quarantined()),
+            next_row_id=kept.next_row_id,
+        )
+        self._configuration_changed()
+        self.desk.restore()
+        log.info(
+            "gateway.started site=%s stations=%d evses=%d running=%d pending=%d",
+            self.site.site.id,
+            len(self.site.stations),
+            self.parts.slots.count,
+            len(self.parts.books.running()),
+            self.outbox.depth().pending,
+        )
+
+    # Running.
+
+    async def run_until(
+        self, stop: asyncio.Event, on_listening: Callable[[Listening], None]
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(work)
+                for work in (
+                    self._balance(),
+                    self._keep_house(),
+                    self.uplink.run(),
+                    poll_meters(self.site, self._meter_read, tell_health=self._meter_health),
+                    run_schedule(self.site, self._window_edge),
+                    systemd.keep_watchdog_quiet(),
+                    self._serve_web(on_listening),
+                    self._publish(),
+                )
+            ]
+            await stop.wait()
+            log.info("gateway.stopping site=%s", self.site.site.id)
+            for task in tasks:
+                task.cancel()
+        for beside in self._beside:
+            beside.cancel()
+
+    async def settle_down(self) -> None:
+        await self.speech.settle_down()
+
+    async def _balance(self) -> None:
+        while True:
+            self._unbalanced.clear()
+            self.rounds.go()
+            await asyncio.sleep(ROUNDS_APART_S)
+            try:
+                async with asyncio.timeout(ROUND_S - ROUNDS_APART_S):
+                    await self._unbalanced.wait()
+            except TimeoutError:
+                pass  # time for a round all the same
+
+    async def _keep_house(self) -> None:
+        """Note what nobody says: time passing, the store failing, limits running out."""
+        while True:
+            now, at = time.monotonic(), utc_now()
+            self.cloud.statuses.handle_timer(now, at)
+            depth = self.outbox.depth()
+            cloud = self.state.cloud
+            cloud.pending, cloud.quarantined, cloud.oldest_at = depth
+            self.parts.judge_health(self.store.failure)
+            if expired := self.parts.limits.expired(at):
+                await self.commit(expired)
+                self.parts.limits.take(expired)
+                self._unbalanced.set()
+            await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _serve_web(self, on_listening: Callable[[Listening], None]) -> None:
+        if self.site.web is None:
+            return
+        # Not at the top: the page's libraries take as long to load as everything else together.
+        from gateway.adapters.web.desk import Desk  # noqa: PLC0415
+        from gateway.adapters.web.server import serve  # noqa: PLC0415
+
+        desk = Desk(self.state, self.operations, self.counters, time.monotonic, utc_now)
+        port = self.server.port
+        await serve(
+            self.site.web, desk, on_listening=lambda url: on_listening(Listening(port, url))
+        )
+
+    async def _publish(self) -> None:
+        if self.site.mqtt is None:
+            return
+        from gateway.adapters.mqtt import run_mqtt  # noqa: PLC0415 - only where there is a broker
+
+        await run_mqtt(self.site, self.state, self.operations, time.monotonic, utc_now)
+
+    # Stations.
+
+    async def _station_connected(self, connection: StationConnection) -> None:
+        async def call(action: str, payload: Payload, timeout_s: float, is_urgent: bool) -> Payload:
+            return await connection.call(action, payload, timeout_s=timeout_s, urgent=is_urgent)
+
+        name = connection.identity
+        self.stations.connected(name, Line(connection.version, call))
+        self.desk.connected(name, connection.version)
+        log.info("station.connected station=%s version=%s", name, connection.version)
+        self._set_up(name, BOOT_GRACE_S, is_boot=False)
+
+    async def _station_disconnected(self, connection: StationConnection) -> None:
+        name = connection.identity
+        self.stations.disconnected(name)
+        self.desk.disconnected(name)
+        log.info("station.disconnected station=%s", name)
+        if (setup := self._setups.pop(name, None)) is not None:
+            setup.cancel()
+
+    async def _station_call(self, connection: StationConnection, call: Call) -> Payload:
+        name, version = connection.identity, connection.version
+        self.counters.count_message("station", "in", call.action)
+        try:
+            answer = await self.desk.answer(name, version, call.action, call.payload)
+        except StoreFailed as error:
+            raise Unavailable(f"not stored: {error}") from error
+        if call.action == "BootNotification":
+            self._set_up(name, 0.0, is_boot=True)
+        return answer
+
+    def _set_up(self, name: str, delay_s: float, *, is_boot: bool) -> None:
+        if (earlier := self._setups.pop(name, None)) is not None:
+            earlier.cancel()
+        self._setups[name] = self._spawn(self._set_up_station(name, delay_s, is_boot))
+
+    async def _set_up_station(self, name: str, delay_s: float, is_boot: bool) -> None:
+        await asyncio.sleep(delay_s or ANSWER_FIRST_S)
+        deliveries = tuple(self.deliveries.of(name))
+        if not is_boot and all(delivery.has_safe_default for delivery in deliveries):
+            return  # a reconnect is not a reboot: it holds what it was given
+        config = self.site.stations[name]
+        report = await set_up_station(
+            config,
+            self.state.stations[name].protocol or "",
+            lambda command: self.stations.ask(name, command),
+            meter_interval_s=self.site.csms.meter_interval_s,
+            voltage_v=self.site.site.voltage_v,
+        )
+        self._take_report(name, report)
+
+    def _take_report(self, name: str, report: SetupReport) -> None:
+        for delivery in self.deliveries.of(name):
+            delivery.has_safe_default = report.has_safe_default
+        self.deliveries.forms[name].suggested(report.unit)
+        for note in report.notes:
+            self.state.stations[name].notes.append(note)
+            log.warning('station.note station=%s note="%s"', name, note)
+        unit = report.unit or "unknown"
+        log.info(
+            "station.ready station=%s unit=%s safe_default=%s", name, unit, report.has_safe_default
+        )
+        self._unbalanced.set()
+
+    # The cloud.
+
+    async def _cloud_call(self, codec: Codec, call: Call) -> Payload:
+        self.counters.count_message("cloud", "in", call.action)
+        command = codec.parse_command(call.action, call.payload)
+        try:
+            answer = await self.commands.answer(command, codec.version)
+        except StoreFailed as error:
+            raise Unavailable(f"not stored: {error}") from error
+        log.info("cloud.asked action=%s", call.action)
+        return codec.serialize_command_answer(command, answer)
+
+    def _link_changed(self, link: LinkState) -> None:
+        cloud = self.state.cloud
+        if link.is_connected:
+            log.info("cloud.connected version=%s", link.version)
+        elif cloud.is_connected or cloud.changed_at is None:
+            log.warning('cloud.lost reason="%s"', link.reason)
+        if cloud.is_connected != link.is_connected or cloud.changed_at is None:
+            cloud.changed_at = utc_now()
+        cloud.is_connected, cloud.protocol = link.is_connected, link.version
+        cloud.is_registered = self.cloud.registration.is_registered
+
+    def _registered(self, answer: Registered) -> None:
+        is_accepted = answer.status is RegistrationStatus.ACCEPTED
+        self.state.cloud.is_registered = is_accepted
+        pending = self.outbox.depth().pending
+        log.info("cloud.registered status=%s pending=%d", answer.status, pending)
+
+    async def _ask_cloud(self, id_token: IdToken) -> IdTokenInfo | None:
+        asked: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+        def deliver(answer: Answer | None) -> None:
+            if not asked.done():
+                asked.set_result(answer)
+
+        self.cloud.ask(AuthorizeAsked(id_token), deliver)
+        self._wake_cloud()
+        try:
+            async with asyncio.timeout(VERDICT_DEADLINE_S):
+                answer = await asked
+        except TimeoutError:
+            return None
+        return answer.info if isinstance(answer, Judged) else None
+
+    async def _refill(self) -> None:
+        for ask in self.outbox.needs_refill():
+            self.outbox.refill(ask, await self.store.read_lane(*ask))
+
+    def _wake_cloud(self) -> None:
+        self.uplink.wake()
+
+    def _wake_cloud_later(self) -> None:
+        asyncio.get_running_loop().call_later(ANSWER_FIRST_S, self._wake_cloud)
+
+    # Meters, limits, disk.
+
+    def _meter_read(self, name: str, reading: MeterReading, values: DecodedValues) -> None:
+        meter = self.state.meters[name]
+        meter.reading, meter.energy_import_wh = reading, values.energy_import_wh
+        self._unbalanced.set()
+
+    def _meter_health(self, name: str, reason: str | None) -> None:
+        self.state.meters[name].is_healthy = reason is None
+        self.parts.problem(f"meter.{name}", f"meter {name}: {reason}" if reason else "")
+        if reason is not None:
+            self.counters.count_meter_failure(name)
+
+    def _window_edge(self, line: str) -> None:
+        log.info(line)
+        self._unbalanced.set()
+
+    def _configuration_changed(self) -> None:
+        number = self.parts.configuration.number
+        self.outbox.delivery = replace(
+            self.outbox.delivery,
+            attempts=number("TransactionMessageAttempts"),
+            retry_interval_s=float(number("TransactionMessageRetryInterval")),
+        )
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        """Commit, then tell the outbox: the one way to the disk."""
+        if not writes:
+            return
+        await self.store.commit(writes)
+        for write in writes:
+            if isinstance(write, Enqueue):
+                self.outbox.enqueued(write.row)
+        self._wake_cloud()
+
+    def _turn(self, station_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(station_id, asyncio.Lock())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run it beside; a failure there is logged, and harms nothing else."""
+        task = asyncio.create_task(_guarded(work))
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+        return task
+
+
+async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("gateway.task_failed")

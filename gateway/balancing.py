@@ -1,0 +1,144 @@
+"""Between the read model and the balancer: what it is told, and who hears what it decided. Pure.
+
+`inputs` is the site as the balancer sees it; `Deliveries` are the EVSEs' limits on their way.
+Currents A RMS per phase; `now` is monotonic seconds, `at` the same instant as aware UTC.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.circuit_limits import CircuitLimits
+from gateway.cloud_profiles import CloudProfiles, RunningTransaction
+from gateway.commands import SetProfile
+from gateway.events import ChargingState, ConnectorStatus
+from gateway.limit_delivery import LimitDelivery, StationForms
+from gateway.site_state import EvseState, SiteState
+from load_balancer.decision import Decision, LimitCut, MeterBack, MeterLost
+from load_balancer.inputs import Ceiling, CircuitInput, EvseInput, EvseKey, SiteInputs
+from load_balancer.reasons import Rule
+from site_config.model import Site
+
+NOT_WANTING = (ChargingState.SUSPENDED_EV, ChargingState.IDLE)
+"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now."""
+
+Running = Callable[[int], RunningTransaction | None]
+"""The transaction that runs on an upstream EVSE number."""
+
+
+class Deliveries:
+    """The limit of every EVSE on its way to its station."""
+
+    def __init__(self, site: Site) -> None:
+        self.forms = {
+            name: StationForms.of(station.charging_rate_unit)
+            for name, station in site.stations.items()
+        }
+        self._by_key = {
+            EvseKey(name, evse_id): LimitDelivery(
+                evse_id,
+                evse,
+                station.safe_current_a,
+                site.site.voltage_v,
+                self.forms[name],
+                site.csms.limit_refresh_s,
+            )
+            for name, station in site.stations.items()
+            for evse_id, evse in station.evses.items()
+        }
+
+    def __getitem__(self, key: EvseKey) -> LimitDelivery:
+        return self._by_key[key]
+
+    def of(self, station_id: str) -> Iterator[LimitDelivery]:
+        for key, delivery in self._by_key.items():
+            if key.station_id == station_id:
+                yield delivery
+
+    def want(self, decision: Decision) -> None:
+        for key, limit in decision.limits.items():
+            self._by_key[key].want(limit.limit_a)
+
+    def due(self, now: float, at: datetime) -> Iterator[tuple[EvseKey, SetProfile]]:
+        """Yield every profile that must leave now; each is taken as in flight."""
+        for key, delivery in self._by_key.items():
+            command = delivery.due(now, at)
+            if command is not None:
+                yield key, command
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """Everybody who may lower a limit."""
+
+    limits: CircuitLimits
+    profiles: CloudProfiles
+    running: Running
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """The site as the balancer is told of it."""
+
+    state: SiteState
+    deliveries: Deliveries
+    authorities: Authorities
+
+    def at(self, now: float, at: datetime) -> SiteInputs:
+        evses = tuple(
+            self._evse(EvseKey(name, evse_id), evse, now, at)
+            for name, evse_id, evse in self.state.evse_states()
+        )
+        return SiteInputs(evses, tuple(self._circuits(at)))
+
+    def _evse(self, key: EvseKey, evse: EvseState, now: float, at: datetime) -> EvseInput:
+        running = self.authorities.running(evse.cloud_evse)
+        is_running = evse.transaction_id is not None
+        evse.believed_a = self.deliveries[key].believed_a(now)
+        ceiling_a = self.authorities.profiles.ceiling_a(evse.cloud_evse, at, running)
+        return EvseInput(
+            key=key,
+            is_reachable=self.state.stations[key.station_id].is_connected,
+            wants_current=is_running and evse.charging_state not in NOT_WANTING,
+            believed_a=evse.believed_a,
+            measured=evse.measured,
+            measured_at=evse.measured_at,
+            ceilings=() if ceiling_a is None else (Ceiling(Rule.CLOUD_PROFILE, ceiling_a),),
+            energy_wh=(evse.energy_wh or 0.0) if is_running else 0.0,
+            has_transaction=is_running,
+        )
+
+    def _circuits(self, at: datetime) -> Iterable[CircuitInput]:
+        site_ceiling_a = self.authorities.profiles.site_ceiling_a(at)
+        for name, circuit in self.state.site.circuits.items():
+            limits = self.authorities.limits.ceilings(name, at)
+            if circuit.parent is None and site_ceiling_a is not None:
+                limits = (*limits, Ceiling(Rule.CLOUD_PROFILE, site_ceiling_a))
+            meter = self.state.meters.get(circuit.meter) if circuit.meter else None
+            yield CircuitInput(name, meter.reading if meter else None, limits)
+
+
+def is_plugged(status: ConnectorStatus | None) -> bool:
+    """Whether a car may start at any moment; a status never heard of might hide one."""
+    return status in (None, ConnectorStatus.OCCUPIED)
+
+
+def log_line(event: LimitCut | MeterLost | MeterBack) -> str:
+    """Say what the balancer found, with both numbers of the comparison and what was done.
+
+    >>> log_line(MeterBack("grid", 5.04))
+    'meter.back circuit=grid silent_s=5.0'
+    """
+    match event:
+        case LimitCut():
+            measured = "none" if event.measured_a is None else f"{event.measured_a:.1f}"
+            return (
+                f"limit.cut circuit={event.circuit} phase={event.phase} measured_a={measured} "
+                f"allowed_a={event.allowed_a:.1f} evse={event.evse.station_id}/{event.evse.evse_id}"
+                f" from_a={event.from_a:.1f} to_a={event.to_a:.1f} rule={event.rule}"
+            )
+        case MeterLost():
+            silent = "ever" if event.silent_s is None else f"{event.silent_s:.1f}"
+            return f"meter.stale circuit={event.circuit} silent_s={silent} policy={event.policy}"
+        case MeterBack():
+            return f"meter.back circuit={event.circuit} silent_s={event.silent_s:.1f}"

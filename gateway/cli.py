@@ -1,0 +1,324 @@
+"""`site-gateway`: the command line. Parses words, calls what does the work, returns its exit code.
+
+0: done. 1: it failed while running. 2: the words or the site file are wrong; every mistake is told.
+"""
+
+import asyncio
+import gc
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from site_config.model import Site
+
+app = typer.Typer(
+    help="The gateway of an EV charging site: CSMS to its stations, one station to the cloud.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+simulate = typer.Typer(help="Stations, a meter or a cloud for whoever has no hardware.")
+meter = typer.Typer(help="Modbus meters: which there are, and what one says.")
+outbox = typer.Typer(help="What the cloud has not confirmed, read from the data directory.")
+app.add_typer(simulate, name="simulate", no_args_is_help=True)
+app.add_typer(meter, name="meter", no_args_is_help=True)
+app.add_typer(outbox, name="outbox", no_args_is_help=True)
+
+SiteFile = Annotated[Path, typer.Argument(metavar="SITE.yaml", help="The site file.")]
+DataDir = Annotated[Path, typer.Option("--data", help="Where the gateway keeps its database.")]
+DEFAULT_DATA = Path("data")
+
+console = Console()
+log = logging.getLogger("gateway")
+
+
+class SimulatedVersion(StrEnum):
+    V16 = "1.6"
+    V201 = "2.0.1"
+    MIXED = "mixed"
+
+
+@app.command()
+def check(site_file: SiteFile) -> None:
+    """Tell every mistake of a site file with its line, prove it, print the site as a tree."""
+    from gateway.check import run_check
+
+    raise typer.Exit(run_check(site_file, console))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the site file, for editors."""
+    from site_config.schema import site_schema
+
+    typer.echo(json.dumps(site_schema(), indent=2))
+
+
+@app.command()
+def run(
+    site_file: SiteFile,
+    data: DataDir = DEFAULT_DATA,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log every OCPP frame.")] = False,
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C."""
+    site = _proved_site(site_file)
+    _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
+    data.mkdir(parents=True, exist_ok=True)
+    _run_until_signalled(lambda stop: _gateway(site, data, stop=stop))
+
+
+@app.command()
+def demo() -> None:
+    """Run a whole simulated site (stations, cars, meter, cloud) through the real gateway."""
+    from gateway.simulation.demo import run_demo
+
+    logging.getLogger().addHandler(logging.NullHandler())  # the demo tells its own story
+    _run_until_signalled(lambda stop: _first_of(run_demo(_gateway, console=console), stop.wait()))
+
+
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Written whole or not at all.")],
+    data: DataDir = DEFAULT_DATA,
+) -> None:
+    """Copy the database as it is at one instant; the gateway may be running."""
+    from gateway.adapters.store_file import back_up
+
+    source = _database(data)
+    with console.status(f"copying {source} to {target}"):
+        back_up(source, target)
+    console.print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A file made by `backup`.")],
+    data: DataDir = DEFAULT_DATA,
+) -> None:
+    """Put a backup in place; the gateway must not be running, what was there is kept aside."""
+    from gateway.adapters.store_commands import restore_backup
+
+    raise typer.Exit(restore_backup(source, data, console))
+
+
+# Parts of a site, simulated.
+
+
+@simulate.command()
+def stations(
+    url: Annotated[str, typer.Option(help="The CSMS, e.g. ws://127.0.0.1:9000/ocpp")],
+    count: Annotated[int, typer.Option(help="How many.")] = 10,
+    version: SimulatedVersion = SimulatedVersion.MIXED,
+    evses: Annotated[int, typer.Option(help="EVSEs of each.")] = 1,
+    prefix: Annotated[str, typer.Option(help="Identities are PREFIX-01, -02, …")] = "SIM",
+    password: Annotated[str | None, typer.Option(envvar="STATION_PASSWORD")] = None,
+) -> None:
+    """Connect charging stations to a CSMS; cars come and go."""
+    from gateway.simulation.commands import simulate_stations
+
+    _run_until_signalled(
+        lambda stop: _first_of(
+            simulate_stations(
+                url,
+                count,
+                version.value,
+                console=console,
+                evses=evses,
+                prefix=prefix,
+                password=password,
+            ),
+            stop.wait(),
+        )
+    )
+
+
+@simulate.command(name="meter")
+def simulated_meter(
+    model: Annotated[str, typer.Option(help="A name of `meter models`.")] = "eastron-sdm630",
+    listen: Annotated[str, typer.Option(help="HOST:PORT")] = "127.0.0.1:5020",
+) -> None:
+    """Serve a Modbus TCP meter with the load of an office building."""
+    from gateway.simulation.commands import simulate_meter
+
+    _run_until_signalled(
+        lambda stop: _first_of(simulate_meter(model, listen, console=console), stop.wait())
+    )
+
+
+@simulate.command()
+def cloud(
+    listen: Annotated[str, typer.Option(help="HOST:PORT")] = "127.0.0.1:9100",
+) -> None:
+    """Serve a schema-strict cloud CSMS of both versions; tells what it books."""
+    from gateway.simulation.commands import simulate_cloud
+
+    _run_until_signalled(
+        lambda stop: _first_of(simulate_cloud(listen, console=console), stop.wait())
+    )
+
+
+# Meters.
+
+Unit = Annotated[int, typer.Option(help="Modbus unit id.")]
+Model = Annotated[str, typer.Option(help="A name of `meter models`.")]
+Url = Annotated[str, typer.Argument(help="tcp://HOST:PORT or rtu:///dev/ttyUSB0?baudrate=9600")]
+
+
+@meter.command()
+def models() -> None:
+    """List the meters this gateway can read."""
+    from gateway.meter_commands import models as print_models
+
+    raise typer.Exit(print_models(console))
+
+
+@meter.command()
+def read(url: Url, model: Model, unit: Unit = 1) -> None:
+    """Read a meter once and print everything it says."""
+    from gateway.adapters.meter import open_meter
+    from gateway.meter_commands import read as read_meter
+
+    raise typer.Exit(asyncio.run(read_meter(url, model, unit, console, open_meter)))
+
+
+@meter.command()
+def watch(url: Url, model: Model, unit: Unit = 1) -> None:
+    """Read a meter every second until Ctrl-C."""
+    from gateway.adapters.meter import open_meter
+    from gateway.meter_commands import watch as watch_meter
+
+    watching = watch_meter(url, model, unit, console, open_meter, sleep=asyncio.sleep)
+    _run_until_signalled(lambda stop: _first_of(watching, stop.wait()))
+
+
+# The outbox.
+
+
+@outbox.command(name="list")
+def list_rows(data: DataDir = DEFAULT_DATA, limit: int = 50) -> None:
+    """Show lanes, the oldest rows and the quarantine."""
+    from gateway.adapters.store_commands import list_outbox
+
+    raise typer.Exit(list_outbox(_database(data), limit, console))
+
+
+@outbox.command()
+def export(
+    target: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], data: DataDir = DEFAULT_DATA
+) -> None:
+    """Write every waiting and quarantined row to a file, one JSON object a line."""
+    from gateway.adapters.store_commands import export_outbox
+
+    raise typer.Exit(export_outbox(_database(data), target, console))
+
+
+@outbox.command()
+def retry(row: int, data: DataDir = DEFAULT_DATA) -> None:
+    """Put a quarantined row back into its lane; the gateway must not be running."""
+    from gateway.adapters.store_commands import release_row
+
+    raise typer.Exit(asyncio.run(release_row(_database(data), row, True, console)))
+
+
+@outbox.command()
+def discard(row: int, data: DataDir = DEFAULT_DATA) -> None:
+    """Give up a quarantined row for good; the gateway must not be running."""
+    from gateway.adapters.store_commands import release_row
+
+    raise typer.Exit(asyncio.run(release_row(_database(data), row, False, console)))
+
+
+# How things run.
+
+
+def _proved_site(path: Path) -> Site:
+    from gateway.check import print_mistakes
+    from gateway.meters.model import known_models
+    from site_config.errors import SiteConfigError
+    from site_config.load import load_site
+    from site_config.proof import prove
+
+    try:
+        site = load_site(path)
+        proof = prove(site, known_models())
+        if proof.errors:
+            raise SiteConfigError(proof.errors)
+    except SiteConfigError as error:
+        print_mistakes(path, error, Console(stderr=True))
+        raise typer.Exit(2) from None
+    return site
+
+
+async def _gateway(site: Site, data_dir: Path, *, stop: asyncio.Event) -> None:
+    from gateway.app import run as run_gateway
+
+    # Long-lived objects are not looked at again: shorter pauses with a thousand stations.
+    gc.collect()
+    gc.freeze()
+    await run_gateway(site, data_dir, stop=stop)
+
+
+async def _first_of(*works: Awaitable[Any]) -> None:
+    """Run until the first of them ends, cancel the others, and raise what it raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _run_until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run with the fast event loop; SIGTERM and Ctrl-C set the event, and the exit code is 0."""
+    import uvloop
+
+    from gateway.errors import GatewayError
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await work(stop)
+
+    try:
+        uvloop.run(main())
+    except (GatewayError, OSError) as error:
+        log.error('gateway.failed reason="%s"', error)
+        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {error}")
+        raise typer.Exit(1) from None
+
+
+def _log_to_stderr(level: int) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)-7s %(message)s"
+    )
+    for noisy in ("pymodbus", "apscheduler", "asyncio", "websockets", "uvicorn", "nicegui"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _database(data: Path) -> Path:
+    database = data / "gateway.db"
+    if not database.exists():
+        console.print(f"[bold red]no database at {database}[/]: name the directory with --data")
+        raise typer.Exit(2)
+    return database
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""A balancing round: look at the site, decide, tell the stations. Handed what it awaits.
+
+Currents A RMS per phase; `now` is monotonic seconds.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.actions import Stations
+from gateway.balancing import Deliveries, SiteView, log_line
+from gateway.commands import SetProfile, StatusAnswer
+from gateway.errors import GatewayError, Unavailable
+from gateway.site_state import SiteState
+from load_balancer.balancer import Balancer
+from load_balancer.inputs import EvseKey
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Every round of the site, one after the other."""
+
+    balancer: Balancer
+    view: SiteView
+    state: SiteState
+    deliveries: Deliveries
+    stations: Stations
+    clock: Callable[[], float]
+    clock_utc: Callable[[], datetime]
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
+    log: Callable[[str], None]
+
+    def go(self) -> None:
+        """Decide anew, and let go of every profile that is due."""
+        now, at = self.clock(), self.clock_utc()
+        decision = self.balancer.step(self.view.at(now, at), now)
+        self.state.apply(decision, at)
+        for name, circuit in self.state.circuits.items():
+            circuit.limited_by = self.view.authorities.limits.in_words(name, at)
+        for event in decision.events:
+            self.log(log_line(event))
+        self.deliveries.want(decision)
+        for key, command in self.deliveries.due(now, at):
+            self.spawn(self._deliver(key, command))
+
+    async def _deliver(self, key: EvseKey, first: SetProfile) -> None:
+        """Send a profile, and at once whatever has become due for the EVSE meanwhile."""
+        delivery = self.deliveries[key]
+        command: SetProfile | None = first
+        while command is not None:
+            try:
+                answer = await self.stations.ask(key.station_id, command)
+            except Unavailable as error:
+                delivery.unanswered(self.clock())
+                self._complain(key, command, error.reason)
+            except GatewayError as error:
+                delivery.refused(self.clock())
+                self._complain(key, command, str(error))
+            else:
+                if isinstance(answer, StatusAnswer) and answer.status == "Accepted":
+                    delivery.accepted(self.clock())
+                else:
+                    delivery.refused(self.clock())
+                    self._complain(key, command, getattr(answer, "status", "nonsense"))
+            command = delivery.due(self.clock(), self.clock_utc())
+
+    def _complain(self, key: EvseKey, command: SetProfile, reason: str) -> None:
+        period = command.profile.schedule.periods[0]
+        unit = command.profile.schedule.unit.lower()
+        self.log(
+            f"limit.not_taken evse={key.station_id}/{key.evse_id} limit_{unit}={period.limit:g} "
+            f'purpose={command.profile.purpose} reason="{reason}"'
+        )

@@ -1,0 +1,130 @@
+"""What page, REST, MQTT and command line may ask of the running gateway, carried out.
+
+Each change is bounded, committed, then in force, then balanced: in this order. Handed the store's
+readings; owns no file and no clock.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.circuit_limits import CircuitLimits
+from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry
+from gateway.outbox import Outbox
+from gateway.records import (
+    CircuitLimit,
+    LaneBacklog,
+    LimitSource,
+    OutboxRow,
+    QuarantinedRow,
+    Release,
+    Transaction,
+    Write,
+)
+from gateway.site_state import SiteState
+from gateway.trace import MessageTrace
+from site_config.model import Role
+
+
+class Shelves(Protocol):
+    """What is read from the store."""
+
+    async def lanes(self) -> list[LaneBacklog]: ...
+
+    async def read_lane(self, lane: str, after_id: int, limit: int) -> list[OutboxRow]: ...
+
+    async def quarantined(self) -> list[QuarantinedRow]: ...
+
+    async def transactions(self, since: datetime, until: datetime) -> list[Transaction]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOperations:
+    """`operations.Operations` of this process."""
+
+    state: SiteState
+    limits: CircuitLimits
+    trace: MessageTrace
+    outbox_queue: Outbox
+    shelves: Shelves
+    commit: Callable[[Sequence[Write]], Awaitable[None]]
+    clock_utc: Callable[[], datetime]
+    limits_changed: Callable[[], None]
+    log: Callable[[str], None]
+
+    async def set_circuit_limit(
+        self,
+        circuit: str,
+        limit_a: float,
+        *,
+        reason: str,
+        until: datetime | None,
+        source: LimitSource,
+        caller: Caller,
+    ) -> CircuitLimit:
+        change = self.limits.wish(
+            circuit,
+            limit_a,
+            reason=reason,
+            until=until,
+            source=source,
+            caller=caller,
+            at=self.clock_utc(),
+        )
+        await self.commit([change])
+        self.limits.take([change])
+        self.limits_changed()
+        end = until.isoformat() if until else "never"
+        self.log(
+            f"limit.set circuit={circuit} limit_a={limit_a:g} by={caller.name} source={source} "
+            f'until={end} reason="{reason}"'
+        )
+        return change.limit
+
+    async def clear_circuit_limit(
+        self, circuit: str, *, source: LimitSource, caller: Caller
+    ) -> None:
+        change = self.limits.unwish(circuit, source, caller)
+        await self.commit([change])
+        self.limits.take([change])
+        self.limits_changed()
+        self.log(f"limit.cleared circuit={circuit} by={caller.name} source={source}")
+
+    def circuit_limits(self) -> Sequence[CircuitLimit]:
+        return self.limits.in_force(self.clock_utc())
+
+    async def transactions(
+        self, since: datetime | None, until: datetime | None
+    ) -> Sequence[Transaction]:
+        earliest = datetime.min.replace(tzinfo=self.clock_utc().tzinfo)
+        latest = datetime.max.replace(tzinfo=self.clock_utc().tzinfo)
+        found = await self.shelves.transactions(since or earliest, until or latest)
+        return found[::-1]
+
+    async def outbox(self, limit: int) -> Sequence[OutboxRow]:
+        rows: list[OutboxRow] = []
+        for backlog in await self.shelves.lanes():
+            rows += await self.shelves.read_lane(backlog.lane, 0, limit)
+        return sorted(rows, key=lambda row: row.id)[:limit]
+
+    async def quarantined(self) -> Sequence[QuarantinedRow]:
+        return await self.shelves.quarantined()
+
+    async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
+        if caller.role is Role.VIEWER:
+            raise NotAllowed(f"{caller.name} may look, not change: use an operator's token")
+        rows = {found.row.id: found.row for found in await self.shelves.quarantined()}
+        if row_id not in rows:
+            raise NotFound(f"row {row_id} is not in quarantine; there are {sorted(rows) or 'none'}")
+        await self.commit([Release(row_id, is_retried)])
+        self.outbox_queue.released(rows[row_id], is_retried=is_retried)
+        action = "retried" if is_retried else "discarded"
+        self.log(f"outbox.{action} row={row_id} lane={rows[row_id].lane} by={caller.name}")
+
+    def messages(self, station_id: str | None, limit: int) -> Sequence[TraceEntry]:
+        return self.trace.newest(station_id, limit)
+
+    def health(self) -> dict[str, Any]:
+        reasons = list(self.state.problems.values())
+        return {"status": "degraded" if reasons else "ok", "reasons": reasons}

@@ -1,0 +1,247 @@
+"""What the site looks like now: the read model that page, MQTT, metrics and balancer look at.
+
+The app writes it as things happen; everybody else only reads. Decides nothing. `snapshot` is the
+JSON of `GET /api/v1/site`. Currents are A RMS per phase, power W, energy Wh, positive = import;
+`…_at` without a time zone is monotonic seconds.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.events import ChargingState, ConnectorStatus
+from load_balancer.decision import Decision
+from load_balancer.inputs import MeterReading
+from load_balancer.phases import ZERO, PhaseCurrents
+from load_balancer.reasons import Reason
+from site_config.model import Site
+
+HISTORY_LENGTH = 3600
+"""Points kept for the page's plot: an hour at one reading a second."""
+
+
+@dataclass(slots=True)
+class CloudState:
+    is_connected: bool = False
+    is_registered: bool = False
+    """The cloud accepted our BootNotification."""
+    protocol: str | None = None
+    changed_at: datetime | None = None
+    """When it last came or went; None: it never has been connected."""
+    pending: int = 0
+    """Rows in the outbox."""
+    quarantined: int = 0
+    oldest_at: datetime | None = None
+    """When the oldest row waiting was enqueued."""
+
+
+@dataclass(slots=True)
+class MeterState:
+    reading: MeterReading | None = None
+    is_healthy: bool = False
+    energy_import_wh: float | None = None
+
+
+@dataclass(slots=True)
+class CircuitState:
+    rating_a: float
+    limit: PhaseCurrents
+    """The lowest of rating, operator, schedule, MQTT and cloud."""
+    measured: PhaseCurrents | None = None
+    allocated: PhaseCurrents = ZERO
+    limited_by: str = "rating"
+    """Which of them it is, with who set it and until when, in words."""
+
+
+@dataclass(slots=True)
+class EvseState:
+    cloud_evse: int
+    status: ConnectorStatus | None = None
+    """None: never reported."""
+    charging_state: ChargingState | None = None
+    connector_id: int = 1
+    transaction_id: str | None = None
+    """The gateway's UUID of the running transaction."""
+    id_token_hint: str | None = None
+    """Last four characters of the token, for people; never the whole."""
+    started_at: datetime | None = None
+    limit_a: float | None = None
+    believed_a: float | None = None
+    """The highest limit the station may be acting upon."""
+    measured: PhaseCurrents | None = None
+    """In the EVSE's own conductor order."""
+    measured_at: float | None = None
+    energy_wh: float | None = None
+    """Delivered in the running transaction, else in the last one."""
+    limited_by: Reason | None = None
+    error: str | None = None
+    """What the station says is wrong, None: nothing."""
+
+
+@dataclass(slots=True)
+class StationState:
+    evses: dict[int, EvseState]
+    is_connected: bool = False
+    protocol: str | None = None
+    vendor: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    changed_at: datetime | None = None
+    """When it last came or went."""
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    """What it does that it should not (mended payloads, ignored limits), for the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPoint:
+    """One balancing step of the grid connection point, for the plot."""
+
+    at: datetime
+    measured: PhaseCurrents | None
+    limit: PhaseCurrents
+    allocated: PhaseCurrents
+
+
+@dataclass(slots=True)
+class SiteState:
+    site: Site
+    cloud: CloudState
+    meters: dict[str, MeterState]
+    circuits: dict[str, CircuitState]
+    stations: dict[str, StationState]
+    history: deque[HistoryPoint]
+    problems: dict[str, str] = field(default_factory=dict)
+    """Why the site is degraded, by kind (`meter.grid`, `store`, `cloud`): healthz's reasons."""
+
+    @classmethod
+    def of(cls, site: Site, cloud_evses: dict[tuple[str, int], int]) -> "SiteState":
+        """Build the state of a site nobody has spoken to yet.
+
+        Args:
+            cloud_evses: (station id, EVSE id) -> its number upstream.
+        """
+        return cls(
+            site=site,
+            cloud=CloudState(),
+            meters={meter: MeterState() for meter in site.meters},
+            circuits={
+                name: CircuitState(circuit.rating_a, PhaseCurrents(*[circuit.rating_a] * 3))
+                for name, circuit in site.circuits.items()
+            },
+            stations={
+                name: StationState(
+                    {evse: EvseState(cloud_evses[name, evse]) for evse in station.evses}
+                )
+                for name, station in site.stations.items()
+            },
+            history=deque(maxlen=HISTORY_LENGTH),
+        )
+
+    @property
+    def root(self) -> str:
+        """The grid connection point's circuit."""
+        return next(name for name, circuit in self.site.circuits.items() if circuit.parent is None)
+
+    def evse_states(self) -> Iterable[tuple[str, int, EvseState]]:
+        for name, station in self.stations.items():
+            for evse_id, evse in station.evses.items():
+                yield name, evse_id, evse
+
+    def apply(self, decision: Decision, at: datetime) -> None:
+        """Take over what the balancer decided."""
+        for key, limit in decision.limits.items():
+            evse = self.stations[key.station_id].evses[key.evse_id]
+            evse.limit_a, evse.limited_by = limit.limit_a, limit.reason
+        for name, circuit in decision.circuits.items():
+            state = self.circuits[name]
+            state.limit, state.measured = circuit.limit, circuit.measured
+            state.allocated = circuit.allocated
+        root = self.circuits[self.root]
+        self.history.append(HistoryPoint(at, root.measured, root.limit, root.allocated))
+
+
+def snapshot(state: SiteState, now: float, now_utc: datetime) -> dict[str, Any]:
+    """Return the JSON object of `GET /api/v1/site` (DESIGN §7)."""
+    return {
+        "site": {"id": state.site.site.id, "name": state.site.site.name},
+        "cloud": _cloud(state.cloud, now_utc),
+        "meters": {name: _meter(meter, now) for name, meter in state.meters.items()},
+        "circuits": {name: _circuit(circuit) for name, circuit in state.circuits.items()},
+        "stations": {
+            name: {
+                "connected": station.is_connected,
+                "protocol": station.protocol,
+                "vendor": station.vendor,
+                "model": station.model,
+                "firmware": station.firmware,
+                "evses": {
+                    str(number): _evse(evse, now, now_utc) for number, evse in station.evses.items()
+                },
+            }
+            for name, station in state.stations.items()
+        },
+    }
+
+
+def _cloud(cloud: CloudState, now_utc: datetime) -> dict[str, Any]:
+    oldest_age_s = (now_utc - cloud.oldest_at).total_seconds() if cloud.oldest_at else None
+    return {
+        "connected": cloud.is_connected,
+        "protocol": cloud.protocol,
+        "registered": cloud.is_registered,
+        "outbox": {
+            "pending": cloud.pending,
+            "quarantined": cloud.quarantined,
+            "oldest_age_s": oldest_age_s,
+        },
+    }
+
+
+def _meter(meter: MeterState, now: float) -> dict[str, Any]:
+    reading = meter.reading
+    return {
+        "age_s": round(now - reading.taken_at, 3) if reading else None,
+        "currents_a": _currents(reading.currents) if reading else None,
+        "power_w": reading.power_w if reading else None,
+        "healthy": meter.is_healthy,
+    }
+
+
+def _circuit(circuit: CircuitState) -> dict[str, Any]:
+    return {
+        "rating_a": circuit.rating_a,
+        "limit_a": _currents(circuit.limit),
+        "measured_a": _currents(circuit.measured),
+        "allocated_a": _currents(circuit.allocated),
+    }
+
+
+def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
+    return {
+        "cloud_evse": evse.cloud_evse,
+        "status": evse.status,
+        "transaction_id": evse.transaction_id,
+        "limit_a": evse.limit_a,
+        "measured_a": _currents(evse.measured),
+        "energy_wh": evse.energy_wh,
+        "limited_by": _reason(evse.limited_by, now, now_utc),
+    }
+
+
+def _reason(reason: Reason | None, now: float, now_utc: datetime) -> dict[str, Any] | None:
+    if reason is None:
+        return None
+    since = datetime.fromtimestamp(now_utc.timestamp() - (now - reason.since), now_utc.tzinfo)
+    return {
+        "rule": reason.rule,
+        "circuit": reason.circuit,
+        "phase": reason.phase,
+        "value_a": reason.value_a,
+        "since": since.isoformat(timespec="seconds"),
+    }
+
+
+def _currents(currents: PhaseCurrents | None) -> list[float] | None:
+    return [round(current, 2) for current in currents] if currents is not None else None

@@ -1,0 +1,298 @@
+"""Where a station's call is answered, and what else it changes: the path station -> site.
+
+Payload -> event -> `station_events` (one commit, then the answer) -> read model, status board,
+limits on their way. What takes longer than an answer may (asking the cloud again, stopping a
+transaction) is handed to `spawn`. Owns no socket, no clock, no task.
+
+`now` is monotonic seconds; currents A RMS, energy Wh.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.actions import Stations
+from gateway.balancing import Deliveries, is_plugged
+from gateway.cloud_profiles import Change, CloudProfiles
+from gateway.commands import Command, RequestStop, Trigger
+from gateway.errors import GatewayError
+from gateway.events import (
+    Booted,
+    ChargingState,
+    ConnectorStatus,
+    Event,
+    EventType,
+    IdToken,
+    MetersSampled,
+    StatusChanged,
+    TransactionChanged,
+)
+from gateway.ocpp.codec import codec_for
+from gateway.ocpp.frames import Payload
+from gateway.records import Transaction
+from gateway.site_state import EvseState, SiteState
+from gateway.station_events import (
+    AskStatus,
+    Followup,
+    Log,
+    RefreshAuthorization,
+    ReportChargingState,
+    ReportStatus,
+    StopAtStation,
+    Surroundings,
+    TransactionMoved,
+    answer_station,
+    ask_about,
+)
+from gateway.station_samples import latest_draw
+from gateway.status_board import StatusBoard
+from load_balancer.inputs import EvseKey
+from site_config.model import OcppVersion
+
+HINT_LENGTH = 4
+"""Of a token that people may see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Who must look again after something changed."""
+
+    cloud: Callable[[], None]
+    """There is something new to tell the cloud."""
+    balancer: Callable[[], None]
+    """An EVSE began, ended, or draws otherwise."""
+    log: Callable[[str], None]
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
+    """Run it beside; it handles its own refusals."""
+
+
+class StationDesk:
+    """Answers every station of the site."""
+
+    def __init__(
+        self,
+        *,
+        around: Surroundings,
+        state: SiteState,
+        statuses: StatusBoard,
+        deliveries: Deliveries,
+        profiles: CloudProfiles,
+        stations: Stations,
+        notify: Notify,
+        clock: Callable[[], float],
+    ) -> None:
+        self._around = around
+        self._state = state
+        self._statuses = statuses
+        self._deliveries = deliveries
+        self._profiles = profiles
+        self._stations = stations
+        self._notify = notify
+        self._clock = clock
+
+    def restore(self) -> None:
+        """Show what ran before the restart: its stations will go on with it."""
+        for transaction in self._around.books.running():
+            self._show(transaction, EventType.UPDATED)
+
+    async def answer(
+        self, station_id: str, version: OcppVersion, action: str, payload: Payload
+    ) -> Payload:
+        """Return the answer to one call, valid by its schema; all billable is on disk then.
+
+        Raises:
+            PeerError: the station's own mistake, for a CALLERROR.
+            StoreFailed: it could not be kept, so it must not be answered.
+        """
+        codec = codec_for(version)
+        event = codec.parse_event(action, payload)
+        reply = await answer_station(event, station_id, version, self._around)
+        self._observe(station_id, event)
+        for followup in reply.followups:
+            await self.follow_up(followup)
+        return codec.serialize_answer(event, reply.answer)
+
+    # The connection.
+
+    def connected(self, station_id: str, version: OcppVersion) -> None:
+        station = self._state.stations[station_id]
+        station.is_connected, station.protocol = True, version
+        station.changed_at = self._around.clock_utc()
+        for delivery in self._deliveries.of(station_id):
+            delivery.connected()
+        self._statuses.station_back(self._numbers(station_id))
+        self._changed()
+
+    def disconnected(self, station_id: str) -> None:
+        station = self._state.stations[station_id]
+        station.is_connected = False
+        station.changed_at = self._around.clock_utc()
+        for delivery in self._deliveries.of(station_id):
+            delivery.lost()
+        self._statuses.station_lost(self._numbers(station_id), self._clock())
+        self._changed()
+
+    def _numbers(self, station_id: str) -> list[int]:
+        return [evse.cloud_evse for evse in self._state.stations[station_id].evses.values()]
+
+    # What it said.
+
+    def _observe(self, station_id: str, event: Event) -> None:
+        match event:
+            case Booted():
+                station = self._state.stations[station_id]
+                station.vendor, station.model = event.vendor, event.model
+                station.firmware = event.firmware_version
+                for delivery in self._deliveries.of(station_id):
+                    delivery.booted()
+            case StatusChanged():
+                self._observe_status(station_id, event)
+            case MetersSampled():
+                self._observe_draw(station_id, event.evse_id, event)
+            case TransactionChanged() if event.evse_id is not None:
+                self._observe_draw(station_id, event.evse_id, event)
+            case TransactionChanged():
+                self._observe_draw(station_id, self._evse_of(station_id, event), event)
+
+    def _evse_of(self, station_id: str, event: TransactionChanged) -> int:
+        """Return the EVSE of an event that names none; 0 when nobody can tell."""
+        for transaction in self._around.books.running():
+            if (transaction.station_id, transaction.station_transaction_id) == (
+                station_id,
+                event.transaction_id,
+            ):
+                return transaction.evse_id
+        return 0
+
+    def _observe_status(self, station_id: str, event: StatusChanged) -> None:
+        evse = self._state.stations[station_id].evses.get(event.evse_id)
+        if evse is None:
+            return
+        evse.status, evse.connector_id = event.status, event.connector_id
+        if event.charging_state is not None or event.status is not ConnectorStatus.OCCUPIED:
+            evse.charging_state = event.charging_state
+        evse.error = _error(event)
+        key = EvseKey(station_id, event.evse_id)
+        self._deliveries[key].is_plugged = is_plugged(event.status)
+        if event.status is ConnectorStatus.AVAILABLE and evse.transaction_id is None:
+            evse.measured = evse.measured_at = None
+        self._notify.balancer()
+
+    def _observe_draw(
+        self, station_id: str, evse_id: int, event: MetersSampled | TransactionChanged
+    ) -> None:
+        evse = self._state.stations[station_id].evses.get(evse_id)
+        if evse is None or not event.meter_values:
+            return
+        config = self._state.site.stations[station_id].evses[evse_id]
+        draw = latest_draw(
+            event.meter_values,
+            self._around.clock_utc(),
+            phases=len(config.phases),
+            voltage_v=self._state.site.site.voltage_v,
+        )
+        if draw is not None and draw.currents is not None:
+            evse.measured = draw.currents
+            evse.measured_at = self._clock() - draw.age_s
+
+    # What follows.
+
+    async def follow_up(self, followup: Followup) -> None:
+        """Do what an answer asks for; what takes long is spawned."""
+        match followup:
+            case ReportStatus(status):
+                self._statuses.changed(status)
+                self._notify.cloud()
+            case ReportChargingState(number, state):
+                self._statuses.charging_state_changed(number, state)
+                self._notify.cloud()
+            case AskStatus(station_id):
+                for evse_id in self._state.stations[station_id].evses:
+                    self._spawn_ask(station_id, Trigger("StatusNotification", evse_id, 1))
+            case RefreshAuthorization(id_token):
+                self._notify.spawn(self._refresh(id_token))
+            case StopAtStation():
+                self._stop(followup)
+            case TransactionMoved(transaction, event_type):
+                await self._moved(transaction, event_type)
+            case Log(line):
+                self._notify.log(line)
+
+    async def _refresh(self, id_token: IdToken) -> None:
+        await ask_about(id_token, self._around)
+
+    def _stop(self, stop: StopAtStation) -> None:
+        self._notify.log(
+            f"transaction.refused station={stop.station_id} "
+            f"transaction={stop.transaction.number} verdict={stop.transaction.verdict} action=stop"
+        )
+        self._spawn_ask(stop.station_id, RequestStop(stop.transaction.station_transaction_id))
+
+    def _spawn_ask(self, station_id: str, command: Command) -> None:
+        self._notify.spawn(self._ask(station_id, command))
+
+    async def _ask(self, station_id: str, command: Command) -> None:
+        try:
+            await self._stations.ask(station_id, command)
+        except GatewayError as error:
+            name = type(command).__name__
+            self._notify.log(f'station.refused station={station_id} asked={name} reason="{error}"')
+
+    async def _moved(self, transaction: Transaction, event_type: EventType) -> None:
+        before = self._state.stations[transaction.station_id].evses[transaction.evse_id]
+        began = before.transaction_id != transaction.uuid and transaction.ended_at is None
+        self._show(transaction, event_type)
+        if began:
+            changes = self._profiles.transaction_began(transaction.cloud_evse, transaction.uuid)
+            await self._take(changes)
+        elif transaction.ended_at is not None:
+            await self._take(self._profiles.transaction_ended(transaction.cloud_evse))
+        self._changed()
+
+    async def _take(self, changes: Sequence[Change]) -> None:
+        if changes:
+            await self._around.commit(changes)
+            self._profiles.take(changes)
+
+    def _show(self, transaction: Transaction, event_type: EventType) -> None:
+        key = EvseKey(transaction.station_id, transaction.evse_id)
+        evse = self._state.stations[key.station_id].evses.get(key.evse_id)
+        if evse is None:
+            return  # no longer in the site file; it is billed all the same
+        current = self._around.books.open_on(*key)
+        if current is not None and current.number != transaction.number:
+            return  # late news of an older one
+        delivery = self._deliveries[key]
+        _show_energy(evse, transaction)
+        if transaction.ended_at is not None:
+            evse.transaction_id = None
+            evse.charging_state = None
+            delivery.transaction_ended()
+            return
+        evse.transaction_id = transaction.uuid
+        evse.started_at = transaction.started_at
+        evse.charging_state = transaction.charging_state or ChargingState.CHARGING
+        token = transaction.id_token
+        evse.id_token_hint = token.value[-HINT_LENGTH:] if token and token.value else None
+        delivery.transaction_began(transaction.station_transaction_id)
+        if event_type is EventType.STARTED:
+            evse.measured = evse.measured_at = None
+
+    def _changed(self) -> None:
+        self._notify.cloud()
+        self._notify.balancer()
+
+
+def _show_energy(evse: EvseState, transaction: Transaction) -> None:
+    start_wh, last_wh = transaction.register_start_wh, transaction.register_last_wh
+    if start_wh is not None and last_wh is not None:
+        evse.energy_wh = max(0.0, last_wh - start_wh)
+    else:
+        evse.energy_wh = 0.0
+
+
+def _error(event: StatusChanged) -> str | None:
+    if event.error_code is None and event.status is not ConnectorStatus.FAULTED:
+        return None
+    words = (event.error_code, event.info, event.vendor_error_code)
+    return " ".join(word for word in words if word) or "Faulted"

@@ -1,0 +1,150 @@
+"""What the gateway asks of a station when it connects: report often enough, fall low by itself.
+
+After a boot the station gets, in this order: the safe TxDefaultProfile (until it is there a car
+may draw anything when we are gone), the interval and the measurands the balancer steers by, and a
+request for the statuses of its connectors. After a mere reconnect only what is not known to hold.
+Every step may fail on its own: a station that refuses still charges, and is noted.
+
+Short orchestration, handed the call it awaits; owns no socket and no clock. Currents A per phase.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from gateway.commands import (
+    ChangeConfiguration,
+    Command,
+    CommandAnswer,
+    ConfigurationAnswer,
+    GetConfiguration,
+    GetVariables,
+    SetVariables,
+    StatusAnswer,
+    Trigger,
+    VariableRef,
+    VariablesAnswer,
+)
+from gateway.errors import GatewayError
+from gateway.limit_delivery import safe_default
+from load_balancer.profiles import RateUnit
+from site_config.model import ChargingRateUnit, Station
+
+MEASURANDS = (
+    "Energy.Active.Import.Register",
+    "Current.Import",
+    "Power.Active.Import",
+    "Voltage",
+)
+"""Energy is billed, current is balanced; the others are for people."""
+
+UNIT_KEY = "ChargingScheduleAllowedChargingRateUnit"
+UNIT_VARIABLE = VariableRef("SmartChargingCtrlr", "RateUnit")
+INTERVAL_VARIABLE = VariableRef("SampledDataCtrlr", "TxUpdatedInterval")
+MEASURANDS_VARIABLE = VariableRef("SampledDataCtrlr", "TxUpdatedMeasurands")
+
+Ask = Callable[[Command], Awaitable[CommandAnswer]]
+
+
+@dataclass(slots=True)
+class SetupReport:
+    """What a station turned out to accept."""
+
+    unit: ChargingRateUnit | None = None
+    """Unit of its profiles; None: it did not say."""
+    has_safe_default: bool = False
+    notes: list[str] = field(default_factory=list)
+    """What an electrician should know, one sentence each."""
+
+
+async def set_up_station(
+    station: Station, version: str, ask: Ask, *, meter_interval_s: int, voltage_v: float
+) -> SetupReport:
+    """Bring a freshly booted station into the state the site relies on."""
+    report = SetupReport(station.charging_rate_unit)
+    if report.unit is None:
+        report.unit = await _allowed_unit(version, ask)
+    await _install_safe_default(station, ask, report, voltage_v)
+    await _ask_for_samples(version, ask, report, meter_interval_s)
+    await ask_for_statuses(station, ask)
+    return report
+
+
+async def ask_for_statuses(station: Station, ask: Ask) -> None:
+    """Ask where every connector stands; stations that cannot be asked will tell in time."""
+    for evse_id in station.evses:
+        answer = await _try(ask, Trigger("StatusNotification", evse_id, 1))
+        if not _is_accepted(answer):
+            return
+
+
+async def _allowed_unit(version: str, ask: Ask) -> ChargingRateUnit | None:
+    value = ""
+    if version == "ocpp1.6":
+        answer = await _try(ask, GetConfiguration((UNIT_KEY,)))
+        if isinstance(answer, ConfigurationAnswer) and answer.known:
+            value = answer.known[0].value or ""
+    else:
+        answer = await _try(ask, GetVariables((UNIT_VARIABLE,)))
+        if isinstance(answer, VariablesAnswer) and answer.results:
+            value = answer.results[0].value or ""
+    # 1.6 says Current / Power, 2.0.1 says A / W; both may list both.
+    if "Current" in value or "A" in value.split(","):
+        return ChargingRateUnit.A
+    if "Power" in value or "W" in value.split(","):
+        return ChargingRateUnit.W
+    return None
+
+
+async def _install_safe_default(
+    station: Station, ask: Ask, report: SetupReport, voltage_v: float
+) -> None:
+    phases = max(len(evse.phases) for evse in station.evses.values())
+    units = [RateUnit(report.unit)] if report.unit else [RateUnit.A, RateUnit.W]
+    for unit in units:
+        command = safe_default(station.safe_current_a, unit, phases, voltage_v)
+        if _is_accepted(await _try(ask, command)):
+            report.unit, report.has_safe_default = ChargingRateUnit(unit), True
+            return
+    report.notes.append(
+        f"refused the safe default of {station.safe_current_a:g} A: "
+        "without the gateway its cars may draw all they can"
+    )
+
+
+async def _ask_for_samples(
+    version: str, ask: Ask, report: SetupReport, meter_interval_s: int
+) -> None:
+    if version == "ocpp1.6":
+        changes = (
+            ChangeConfiguration("MeterValueSampleInterval", str(meter_interval_s)),
+            ChangeConfiguration("MeterValuesSampledData", ",".join(MEASURANDS)),
+        )
+        answers = [await _try(ask, change) for change in changes]
+        is_done = _is_accepted(answers[0])
+    else:
+        wanted = SetVariables(
+            (
+                (INTERVAL_VARIABLE, str(meter_interval_s)),
+                (MEASURANDS_VARIABLE, ",".join(MEASURANDS)),
+            )
+        )
+        answer = await _try(ask, wanted)
+        is_done = isinstance(answer, VariablesAnswer) and any(
+            result.status in {"Accepted", "RebootRequired"} for result in answer.results[:1]
+        )
+    if not is_done:
+        report.notes.append(
+            f"does not take a meter value interval of {meter_interval_s} s: "
+            "its draw is seen as often as it likes to tell"
+        )
+
+
+async def _try(ask: Ask, command: Command) -> CommandAnswer | None:
+    try:
+        return await ask(command)
+    except GatewayError:
+        return None  # refused or silent: the caller goes on with what it has
+
+
+def _is_accepted(answer: CommandAnswer | None) -> bool:
+    return isinstance(answer, StatusAnswer) and answer.status in {"Accepted", "RebootRequired"}
