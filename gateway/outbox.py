@@ -85,7 +85,12 @@ def lane_of(cloud_evse: int | None, *, is_strict: bool = False) -> str:
 
 
 class Outbox:
-    """The order of delivery. Every change it returns must be committed before it is relied on."""
+    """The order of delivery. Rows are announced with `enqueued` once they are committed.
+
+    Whoever sends: reads what `needs_refill` asks for, takes `next_batch`, encodes it, commits
+    what `mark_sent` returns (together with what `confirmed` returned for the batch before), and
+    only then lets the CALL leave. After a commit that failed, `restore`.
+    """
 
     def __init__(self, delivery: Delivery | None = None) -> None:
         self.delivery = delivery or Delivery()
