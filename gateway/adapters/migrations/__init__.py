@@ -1,1 +1,1 @@
-"""The store's schema, script by script: `NNNN_name.sql`, each carried out once and never changed."""
+"""The store's schema, script by script: `NNNN_name.sql`, each run once and never changed."""
