@@ -38,6 +38,7 @@ _FAILURES = (sqlite3.Error, ValueError, OverflowError)
 class _Waiting(NamedTuple):
     """One caller of `commit`."""
 
+    writes: Sequence[Write]
     statements: list[Statement]
     done: asyncio.Future[None]
 
@@ -76,6 +77,10 @@ class Store:
     ) -> None:
         self.commits = 0
         """Batches written since it was opened: far fewer than calls when many are waiting."""
+        self.committed: Callable[[Sequence[Write]], None] = lambda writes: None
+        """Told every caller's writes once they are on disk, in the order of commits, before the
+        caller goes on, and even when it was cancelled meanwhile. The place to tell the outbox of
+        its rows: one it never hears of is not sent before the next start."""
         self.failure: str | None = None
         """Why the last batch could not be written; None: it was."""
         self._path = path
@@ -91,14 +96,14 @@ class Store:
         """Carry out all of `writes` or none; they are on disk when this returns.
 
         Calls take effect, and return, in the order they were made. One that fails raises
-        `StoreFailed` and leaves the others alone. Of a call that is cancelled while it waits
-        the writes may or may not be carried out, but never a part of them.
+        `StoreFailed` and leaves the others alone. The writes of a call that is cancelled while
+        it waits are carried out all the same.
         """
         if self._is_closing or self._writing.done():
             raise StoreFailed("the store is closed")
         done = asyncio.get_running_loop().create_future()
         try:
-            self._queue.append(_Waiting(statements(writes), done))
+            self._queue.append(_Waiting(writes, statements(writes), done))
         except (ValueError, TypeError) as error:
             raise StoreFailed(f"cannot be written: {error}") from error
         self._wake.set()
@@ -167,6 +172,8 @@ class Store:
             outcomes = [error] * len(batch)
         self.commits += 1
         for waiting, failure in zip(batch, outcomes, strict=True):
+            if failure is None:
+                self.committed(waiting.writes)
             _settle(waiting, failure)
         self._note(next((failure for failure in outcomes if failure is not None), None))
 

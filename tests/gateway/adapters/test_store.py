@@ -395,14 +395,29 @@ async def test_what_cannot_be_stored_is_refused_to_its_caller_alone(path, write)
         assert await ids(store) == [1]
 
 
-async def test_a_cancelled_caller_does_not_stop_the_writer(path):
+async def test_the_writes_of_a_cancelled_caller_are_carried_out_and_told(path):
+    told = []
     async with opened(path) as store:
+        store.committed = told.extend
         impatient = asyncio.create_task(store.commit([Enqueue(row(1))]))
         await asyncio.sleep(0)
         impatient.cancel()
         await store.commit([Enqueue(row(2))])
 
-        assert (await ids(store))[-1] == 2
+        assert impatient.cancelled()
+        assert await ids(store) == [1, 2]
+        assert told == [Enqueue(row(1)), Enqueue(row(2))]
+
+
+async def test_what_was_not_committed_is_not_told(path):
+    told = []
+    async with opened(path) as store:
+        store.committed = told.extend
+        await store.commit([Enqueue(row(1))])
+        with pytest.raises(StoreFailed):
+            await store.commit([SaveSetting("a", "b"), Enqueue(row(1))])
+
+        assert told == [Enqueue(row(1))]
 
 
 async def test_closing_writes_what_is_still_waiting_and_refuses_what_comes_later(path):
