@@ -86,16 +86,20 @@ async def run(
     *,
     stop: asyncio.Event,
     on_listening: Callable[[Listening], None] = lambda _: None,
+    on_built: Callable[["Gateway"], None] = lambda _: None,
+    wall_clock: Callable[[], datetime] = utc_now,
 ) -> None:
     """Run the gateway of a proved site until `stop` is set.
 
+    `on_built` is handed the gateway before anything runs, for whoever wants to look inside.
     Raises StoreFailed, SlotConflict or OSError before anything is answered when it cannot start.
     """
     store = await open_store(data_dir / DATABASE)
     try:
         kept = await store.load()
-        gateway = Gateway(site, store, kept)
+        gateway = Gateway(site, store, kept, wall_clock)
         await gateway.restore(kept)
+        on_built(gateway)
         async with gateway.server:
             on_listening(Listening(gateway.server.port))
             systemd.notify("READY=1")
@@ -110,13 +114,17 @@ async def run(
 class Gateway:
     """Everything of one site, built and connected; nothing runs before `run_until`."""
 
-    def __init__(self, site: Site, store: Store, kept: Kept) -> None:
-        self.site, self.store = site, store
-        self.parts = Parts.of(site, kept, firmware=package_version("site-gateway"), at=utc_now())
+    def __init__(
+        self, site: Site, store: Store, kept: Kept, wall_clock: Callable[[], datetime]
+    ) -> None:
+        self.site, self.store, self.wall_clock = site, store, wall_clock
+        self.parts = Parts.of(
+            site, kept, firmware=package_version("site-gateway"), at=self.wall_clock()
+        )
         self.state, self.outbox = self.parts.state, self.parts.outbox
         self.deliveries, self.cloud = self.parts.deliveries, self.parts.cloud
         self.counters = Counters()
-        self.trace = MessageTrace(utc_now)
+        self.trace = MessageTrace(self.wall_clock)
         self._locks: dict[str, asyncio.Lock] = {}
         self._beside: set[asyncio.Task[None]] = set()
         self._setups: dict[str, asyncio.Task[None]] = {}
@@ -129,7 +137,7 @@ class Gateway:
             turn=self._turn,
             ask_cloud=self._ask_cloud,
             is_cloud_connected=lambda: self.cloud.registration.is_registered,
-            clock_utc=utc_now,
+            clock_utc=self.wall_clock,
             heartbeat_interval_s=site.csms.heartbeat_interval_s,
         )
         self._build_stations_side()
@@ -141,7 +149,7 @@ class Gateway:
             outbox_queue=self.outbox,
             shelves=store,
             commit=self.commit,
-            clock_utc=utc_now,
+            clock_utc=self.wall_clock,
             limits_changed=self._unbalanced.set,
             log=log.info,
         )
@@ -165,7 +173,7 @@ class Gateway:
             deliveries=self.deliveries,
             stations=self.stations,
             clock=time.monotonic,
-            clock_utc=utc_now,
+            clock_utc=self.wall_clock,
             spawn=self._spawn,
             log=log.warning,
         )
@@ -176,6 +184,7 @@ class Gateway:
             on_call=self._station_call,
             on_disconnected=self._station_disconnected,
             trace=self.trace.note,
+            wall_clock=self.wall_clock,
         )
 
     def _build_cloud_side(self) -> None:
@@ -197,7 +206,11 @@ class Gateway:
             trace=self.trace.note,
         )
         upward = CloudUpward(
-            self.cloud, self.store.read_lane, time.monotonic, utc_now, self._wake_cloud_later
+            self.cloud,
+            self.store.read_lane,
+            time.monotonic,
+            self.wall_clock,
+            self._wake_cloud_later,
         )
         self.commands = CloudCommands(
             slots=self.parts.slots,
@@ -209,7 +222,7 @@ class Gateway:
             stations=self.stations,
             upward=upward,
             commit=self.commit,
-            clock_utc=utc_now,
+            clock_utc=self.wall_clock,
             configuration_changed=self._configuration_changed,
             limits_changed=self._unbalanced.set,
         )
@@ -276,7 +289,7 @@ class Gateway:
     async def _keep_house(self) -> None:
         """Note what nobody says: time passing, the store failing, limits running out."""
         while True:
-            now, at = time.monotonic(), utc_now()
+            now, at = time.monotonic(), self.wall_clock()
             self.cloud.statuses.handle_timer(now, at)
             depth = self.outbox.depth()
             cloud = self.state.cloud
@@ -295,7 +308,7 @@ class Gateway:
         from gateway.adapters.web.desk import Desk  # noqa: PLC0415
         from gateway.adapters.web.server import serve  # noqa: PLC0415
 
-        desk = Desk(self.state, self.operations, self.counters, time.monotonic, utc_now)
+        desk = Desk(self.state, self.operations, self.counters, time.monotonic, self.wall_clock)
         port = self.server.port
         await serve(
             self.site.web, desk, on_listening=lambda url: on_listening(Listening(port, url))
@@ -306,7 +319,7 @@ class Gateway:
             return
         from gateway.adapters.mqtt import run_mqtt  # noqa: PLC0415 - only where there is a broker
 
-        await run_mqtt(self.site, self.state, self.operations, time.monotonic, utc_now)
+        await run_mqtt(self.site, self.state, self.operations, time.monotonic, self.wall_clock)
 
     # Stations.
 
@@ -391,7 +404,7 @@ class Gateway:
         elif cloud.is_connected or cloud.changed_at is None:
             log.warning('cloud.lost reason="%s"', link.reason)
         if cloud.is_connected != link.is_connected or cloud.changed_at is None:
-            cloud.changed_at = utc_now()
+            cloud.changed_at = self.wall_clock()
         cloud.is_connected, cloud.protocol = link.is_connected, link.version
         cloud.is_registered = self.cloud.registration.is_registered
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from gateway.cloud_station import CloudStation
 from gateway.events import ReportSent
-from gateway.records import OutboxRow, Transaction
 from gateway.outbox import lane_of
+from gateway.records import OutboxRow, Transaction
 
 ROWS_PER_REPORT = 50
 """Variables in one NotifyReport; about 12 kB."""

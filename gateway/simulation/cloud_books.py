@@ -8,7 +8,9 @@ that is word for word the first. Touches nothing. Energy is Wh, instants are awa
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from hashlib import sha256
+
+import orjson
 
 from gateway.ocpp.frames import Payload
 from gateway.simulation.instants import read_instant
@@ -47,8 +49,8 @@ class BookedTransaction:
     last_at: datetime | None = None
     """Newest instant heard of; nothing older may follow."""
     next_seq_no: int = 0
-    heard: dict[Any, Payload] = field(default_factory=dict)
-    """The messages that may be repeated, by what identifies them."""
+    heard: dict[int | str, bytes] = field(default_factory=dict)
+    """Fingerprints of what may be repeated: by seqNo, or `start` and `stop` in 1.6."""
     retransmissions: int = 0
     offline_messages: int = 0
     charging_states: list[str] = field(default_factory=list)
@@ -114,7 +116,7 @@ class StationBooks:
             evse_id=connector,
             id_token=payload["idTag"],
             start_wh=payload["meterStart"],
-            heard={"start": payload},
+            heard={"start": _fingerprint(payload)},
         )
         self._note_time(booked, at, "StartTransaction")
         self.transactions.append(booked)
@@ -135,7 +137,7 @@ class StationBooks:
         self._note_time(booked, at, "StopTransaction")
         if payload["meterStop"] < (booked.start_wh or 0):
             self.complain("register", f"meterStop {payload['meterStop']} < {booked.start_wh}")
-        booked.heard["stop"] = payload
+        booked.heard["stop"] = _fingerprint(payload)
         booked.ended_at, booked.stop_wh = at, payload["meterStop"]
         booked.stop_reason = payload.get("reason", "Local")
 
@@ -182,7 +184,7 @@ class StationBooks:
         if seq_no != booked.next_seq_no:
             text = f"{booked.transaction_id}: seqNo {seq_no} after {booked.next_seq_no - 1}"
             self.complain("seqNo", text)
-        booked.heard[seq_no] = payload
+        booked.heard[seq_no] = _fingerprint(payload)
         booked.next_seq_no = seq_no + 1
         self._note_event(booked, payload)
 
@@ -222,15 +224,12 @@ class StationBooks:
 
     def _note_repetition(self, booked: BookedTransaction, payload: Payload) -> None:
         booked.retransmissions += 1
-        first = booked.heard[payload["seqNo"]]
-        # E11.FR.07: what was queued when the connection went is set offline.
-        if _without_offline(first) != _without_offline(payload):
+        if booked.heard[payload["seqNo"]] != _fingerprint(payload):
             text = f"{booked.transaction_id} seqNo {payload['seqNo']} came with other content"
             self.complain("repetition", text)
 
     def _note_event(self, booked: BookedTransaction, payload: Payload) -> None:
         info, at = payload["transactionInfo"], read_instant(payload["timestamp"])
-        self._note_time(booked, at, f"TransactionEvent {payload['seqNo']}")
         booked.offline_messages += bool(payload.get("offline"))
         booked.trigger_reasons.append(payload["triggerReason"])
         if "chargingState" in info:
@@ -246,6 +245,8 @@ class StationBooks:
             booked.evse_id = evse["id"]
         for value in payload.get("meterValue", ()):
             self._note_reading(booked, value, is_in_order=payload["eventType"] == "Updated")
+        # After its values: several samples may travel in one event, which is as old as the last.
+        self._note_time(booked, at, f"TransactionEvent {payload['seqNo']}")
         if payload["eventType"] == "Ended":
             booked.ended_at, booked.stop_reason = at, info.get("stoppedReason", "Local")
             if booked.evse_id is None:
@@ -262,7 +263,7 @@ class StationBooks:
             if energy_wh is None:
                 continue
             context = sample.get("context", "Sample.Periodic")
-            if "meterStart" not in booked.heard.get("start", {}):
+            if "start" not in booked.heard:  # 1.6 tells both in messages of their own.
                 if context == "Transaction.Begin" or booked.start_wh is None:
                     booked.start_wh = energy_wh
                 if context != "Transaction.Begin":
@@ -289,7 +290,8 @@ class StationBooks:
             self.complain("evse", f"{what} names EVSE {evse_id} of 1..{self._evse_count}")
 
     def _find_heard(self, kind: str, payload: Payload) -> BookedTransaction | None:
-        same = (t for t in reversed(self.transactions) if t.heard.get(kind) == payload)
+        fingerprint = _fingerprint(payload)
+        same = (t for t in reversed(self.transactions) if t.heard.get(kind) == fingerprint)
         return next(same, None)
 
     def _find_open(
@@ -303,8 +305,10 @@ class StationBooks:
         return same[0] if same else None
 
 
-def _without_offline(payload: Payload) -> Payload:
-    return {key: value for key, value in payload.items() if key != "offline"}
+def _fingerprint(payload: Payload) -> bytes:
+    """Tell two messages apart; `offline` may differ in a repetition (E11.FR.07)."""
+    said = {key: value for key, value in payload.items() if key != "offline"}
+    return sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def _energy_wh(sample: Payload) -> float | None:
