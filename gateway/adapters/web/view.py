@@ -1,0 +1,179 @@
+"""The site in the words of the page: `SiteState` -> texts, tones and bars.
+
+Pure. A view is plain JSON: everything a browser shows, once a second, the same for all of them.
+What did not change since the last view is not sent again (`changes`). Times of day are those
+of the site's zone; currents A RMS per phase.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.adapters.web.view_evses import evse_rows
+from gateway.adapters.web.wording import Clock, duration, since
+from gateway.site_state import CircuitState, HistoryPoint, MeterState, SiteState
+from load_balancer.phases import PhaseCurrents
+
+View = dict[str, Any]
+
+PLOT_STEP = timedelta(seconds=4)
+"""Spacing of the plot's history when a page is opened; 900 points an hour."""
+
+NESTED = ("circuits", "evses")
+"""Parts of a view that are compared row by row."""
+
+
+def view_of(state: SiteState, now: float, now_utc: datetime, health: Mapping[str, Any]) -> View:
+    """Return all that the page shows of the site at this instant."""
+    clock = Clock(now, now_utc, ZoneInfo(state.site.site.timezone))
+    evses = evse_rows(state, clock)
+    return {
+        "clock": clock.local.strftime("%H:%M:%S"),
+        "date": clock.local.strftime("%a %-d %B"),
+        "cloud": _cloud(state, clock),
+        "outbox": _outbox(state, clock),
+        "health": {
+            "tone": "good" if health["status"] == "ok" else "warn",
+            "reasons": list(health["reasons"]),
+        },
+        "totals": _totals(state, evses),
+        "circuits": {name: _circuit(state, name, clock) for name in circuit_order(state)},
+        "evses": evses,
+        "point": _point(state.history[-1]) if state.history else None,
+    }
+
+
+def plot_history(state: SiteState) -> list[list[float | None]]:
+    """Return the past of the plot, thinned to `PLOT_STEP`, oldest first."""
+    points: list[HistoryPoint] = []
+    for point in state.history:
+        if not points or point.at - points[-1].at >= PLOT_STEP:
+            points.append(point)
+    return [_point(point) for point in points]
+
+
+def changes(old: View, new: View) -> View:
+    """Return what of `new` a page that shows `old` must be told; empty: nothing."""
+    told = {key: value for key, value in new.items() if key not in NESTED and old.get(key) != value}
+    for part in NESTED:
+        shown = old.get(part, {})
+        rows = {key: row for key, row in new[part].items() if shown.get(key) != row}
+        if rows:
+            told[part] = rows
+    return told
+
+
+def circuit_order(state: SiteState) -> dict[str, int]:
+    """Return the circuits from the root down, each below its parent, with its depth."""
+    circuits = state.site.circuits
+    order: dict[str, int] = {}
+
+    def visit(name: str, depth: int) -> None:
+        order[name] = depth
+        for child, circuit in circuits.items():
+            if circuit.parent == name:
+                visit(child, depth + 1)
+
+    visit(state.root, 0)
+    return order
+
+
+def _cloud(state: SiteState, clock: Clock) -> dict[str, Any]:
+    cloud = state.cloud
+    when = since(cloud.changed_at, clock)
+    if cloud.is_connected and cloud.is_registered:
+        return {"tone": "good", "text": "Cloud connected", "detail": f"{cloud.protocol}, {when}"}
+    if cloud.is_connected:
+        return {"tone": "warn", "text": "Cloud has not accepted us", "detail": when}
+    if cloud.changed_at is None:
+        return {"tone": "warn", "text": "Cloud not reached yet", "detail": ""}
+    return {"tone": "bad", "text": "Cloud away", "detail": when}
+
+
+def _outbox(state: SiteState, clock: Clock) -> dict[str, Any]:
+    cloud = state.cloud
+    age = duration(clock.utc - cloud.oldest_at) if cloud.oldest_at and cloud.pending else None
+    return {
+        "tone": "bad" if cloud.quarantined else "good" if cloud.is_connected else "warn",
+        "pending": cloud.pending,
+        "quarantined": cloud.quarantined,
+        "detail": f"oldest {age}" if age else "all delivered" if not cloud.pending else "",
+    }
+
+
+def _totals(state: SiteState, evses: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    root = state.circuits[state.root]
+    meter = state.meters.get(state.site.circuits[state.root].meter or "")
+    reading = meter.reading if meter and meter.is_healthy else None
+    power_w = reading.power_w if reading else None
+    if power_w is None and root.measured is not None and reading is not None:
+        power_w = sum(root.measured) * state.site.site.voltage_v
+    kinds = [row["kind"] for row in evses.values()]
+    return {
+        "power_kw": None if power_w is None else f"{power_w / 1000:.1f}",
+        "charging_kw": f"{sum(row['power_w'] for row in evses.values()) / 1000:.1f}",
+        "charging": kinds.count("charging"),
+        "waiting": kinds.count("waiting"),
+        "free": kinds.count("free"),
+        "problem": kinds.count("problem"),
+        "all": len(kinds),
+    }
+
+
+def _circuit(state: SiteState, name: str, clock: Clock) -> dict[str, Any]:
+    circuit = state.circuits[name]
+    meter_name = state.site.circuits[name].meter
+    is_limited = min(circuit.limit) < circuit.rating_a
+    return {
+        "id": name,
+        "rating_a": circuit.rating_a,
+        "limited_by": circuit.limited_by if is_limited else None,
+        "note": _meter_note(meter_name, state.meters[meter_name], clock) if meter_name else None,
+        "phases": _phases(circuit),
+    }
+
+
+def _phases(circuit: CircuitState) -> list[dict[str, Any]]:
+    measured: tuple[float | None, ...] = circuit.measured or (None, None, None)
+    return [
+        {
+            "name": f"L{number + 1}",
+            "measured_a": _rounded(measured[number]),
+            "allocated_a": _rounded(circuit.allocated[number]),
+            "limit_a": _rounded(circuit.limit[number]),
+            "tone": _load_tone(measured[number], circuit.limit[number]),
+        }
+        for number in range(3)
+    ]
+
+
+def _load_tone(measured_a: float | None, limit_a: float) -> str:
+    if measured_a is None:
+        return "unknown"
+    if measured_a > limit_a:
+        return "bad"
+    return "warn" if measured_a > 0.95 * limit_a else "good"
+
+
+def _meter_note(name: str, meter: MeterState, clock: Clock) -> str | None:
+    if meter.is_healthy:
+        return None
+    if meter.reading is None:
+        return f"meter {name} has not answered yet"
+    silent = timedelta(seconds=clock.now - meter.reading.taken_at)
+    return f"meter {name} silent for {duration(silent)}"
+
+
+def _point(point: HistoryPoint) -> list[float | None]:
+    """Milliseconds since 1970, L1, L2, L3, the lowest limit."""
+    measured: PhaseCurrents | tuple[None, None, None] = point.measured or (None, None, None)
+    return [
+        round(point.at.timestamp() * 1000),
+        *(_rounded(current_a) for current_a in measured),
+        _rounded(min(point.limit)),
+    ]
+
+
+def _rounded(current_a: float | None) -> float | None:
+    return None if current_a is None else round(current_a, 1)

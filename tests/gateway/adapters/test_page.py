@@ -1,0 +1,293 @@
+"""The operators' page in a real browser: live, alone with the gateway, and only for who may."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+
+from gateway.adapters.web import Desk, serve
+from gateway.operations import Caller
+from gateway.records import LimitSource
+from gateway.site_state import HistoryPoint
+from load_balancer.phases import PhaseCurrents
+from site_config.model import Role
+from tests.gateway.adapters.demo_site import (
+    NOON,
+    NOW,
+    OPERATOR,
+    VIEWER,
+    a_trace,
+    busy_state,
+    cloud_away,
+    demo_config,
+    demo_counters,
+    demo_operations,
+)
+from tests.support.browser import chromium
+from tests.support.web_server import serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PLOT = "document.querySelector('.sg-plot canvas')"
+GARAGE_L2 = "[data-circuit=garage] .sg-phases > :nth-child(2) b"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser():
+    async with chromium() as page:
+        await page.size(1024, 768)
+        yield page
+
+
+@pytest.fixture
+def desk():
+    return desk_of(busy_state())
+
+
+def desk_of(state):
+    return Desk(state, demo_operations(state), demo_counters(), lambda: NOW, lambda: NOON)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser):
+    yield browser
+    await browser.forget()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def url(desk):
+    async with serving(demo_config().web, desk) as address:
+        yield address
+
+
+async def signed_in(page, url, token=OPERATOR):
+    await page.open(f"{url}/?token={token}")
+    await page.wait_for(PLOT)
+    await page.wait_for("window.socket?.connected")
+    return page
+
+
+async def test_who_has_no_cookie_signs_in_with_a_token(page, url):
+    await page.open(url)
+    await page.type("#token", OPERATOR)
+    await page.click("button", "Sign in")
+
+    assert await page.text("h1") == "Depot North"
+    assert await page.wait_for(PLOT)
+    assert "operator-tablet" in await page.text(".sg-who")
+
+
+async def test_an_unknown_token_is_told_so_and_let_nowhere(page, url):
+    await page.open(f"{url}/signin")
+    await page.type("#token", "operator-secrex")
+    await page.click("button", "Sign in")
+
+    assert "not in the site file" in await page.text(".sg-bad")
+    assert not await page.evaluate("document.cookie")
+
+
+async def test_a_token_in_the_address_is_changed_into_a_cookie_scripts_cannot_read(page, url):
+    await signed_in(page, url)
+
+    assert await page.evaluate("location.href") == f"{url}/"
+    assert await page.evaluate("document.cookie") == ""
+    assert OPERATOR not in await page.evaluate("document.documentElement.outerHTML")
+
+
+async def test_after_signing_out_the_page_is_closed(page, url):
+    await signed_in(page, url)
+    await page.click(".sg-clock button", "Sign out")
+    await page.wait_for("location.pathname == '/signin'")
+
+    await page.open(url)
+
+    assert await page.wait_for("location.pathname == '/signin'")
+
+
+async def test_no_request_leaves_for_another_host_and_nothing_is_complained_about(page, url):
+    await signed_in(page, url)
+    for tab in ("Cloud", "Messages", "Site"):
+        await page.click(".q-tab", tab)
+        await page.wait_for(f"document.querySelector('.q-tab--active').innerText == '{tab}'")
+
+    own = urlsplit(url).netloc
+    assert {urlsplit(request).netloc for request in page.requests} == {own}
+    assert any(request.startswith("ws://") for request in page.requests)
+    assert page.complaints == []
+
+
+async def test_what_changes_at_the_site_changes_on_the_page_in_its_place(page, url, desk):
+    await signed_in(page, url)
+    assert await page.text(GARAGE_L2) == "57.3"
+    await page.evaluate(f"window.kept = document.querySelector('{GARAGE_L2}')")
+
+    desk.state.circuits["garage"].measured = PhaseCurrents(1, 66.6, 3)
+    evse = desk.state.stations["CP-01"].evses[1]
+    evse.measured, evse.energy_wh = PhaseCurrents(10, 10, 10), 12_340.0
+
+    assert await page.wait_for("window.kept.isConnected && window.kept.innerText == '66.6'")
+    assert await page.wait_for(
+        "document.querySelector('[data-evse=\"CP-01/1\"] .sg-power b').innerText == '6.9'"
+    )
+    assert "12.3" in await page.text('[data-evse="CP-01/1"] .sg-energy')
+
+
+async def test_the_plot_grows_with_every_balancing_step(page, url, desk):
+    await signed_in(page, url)
+    newest = "import('site-gateway-store').then((store) => store.history.at(-1))"
+    before = await page.evaluate(newest)
+
+    measured, limit = PhaseCurrents(11, 12, 13), PhaseCurrents(40, 40, 40)
+    desk.state.history.append(HistoryPoint(NOON + timedelta(seconds=9), measured, limit, measured))
+    await page.wait_for("document.querySelector('#site-power')")
+    async with asyncio.timeout(5):
+        while await page.evaluate(newest) == before:  # noqa: ASYNC110 - a page has no event
+            await asyncio.sleep(0.05)
+
+    assert (await page.evaluate(newest))[1:] == [11, 12, 13, 40]
+
+
+async def test_cloud_and_outbox_are_seen_at_a_glance(page, url, desk):
+    await signed_in(page, url)
+
+    cloud_away(desk.state)
+
+    await page.wait_for("document.querySelector('.sg-header').innerText.includes('Cloud away')")
+    header = await page.text(".sg-header")
+    assert "412 waiting" in header
+    assert "1 in quarantine" in header
+    assert await page.text(".sg-alert") == "the cloud is silent since 12:57"
+
+
+async def test_every_limit_says_why_in_one_sentence_and_since_when(page, url):
+    await signed_in(page, url)
+
+    assert await page.text('[data-evse="CP-01/1"] .sg-why') == (
+        "16.0 A is its fair share of garage L2, whose fuse allows 63.0 A. Since 13:54."
+    )
+    assert "offline since 13:18 (42 min)" in await page.text('[data-evse="CP-08/1"]')
+
+
+async def test_an_operator_lowers_a_circuit_in_the_dialog(page, url, desk):
+    await signed_in(page, url)
+    await page.click("[data-circuit=garage] button", "Limit")
+    await page.type(".sg-dialog input[type=number]", "40")
+    await page.type(".sg-dialog input[aria-label=Reason]", "party next door")
+    await page.click(".sg-dialog .q-radio", "until I remove it")
+
+    await page.click(".sg-dialog button", "Set limit")
+
+    assert await page.wait_for(
+        "document.querySelector('[data-circuit=garage]').innerText.includes('limit 40 of 63 A')"
+    )
+    limit = desk.operations.limits["garage", LimitSource.OPERATOR]
+    assert (limit.limit_a, limit.reason, limit.until) == (40, "party next door", None)
+    assert limit.set_by == "operator-tablet"
+
+
+async def test_an_operator_gives_a_circuit_back(page, url, desk):
+    caller = Caller("operator-tablet", Role.OPERATOR)
+    await desk.operations.set_circuit_limit(
+        "garage", 40, reason="", until=None, source=LimitSource.OPERATOR, caller=caller
+    )
+    await signed_in(page, url)
+    await page.click("[data-circuit=garage] button", "Limit")
+    assert "operator-tablet allows 40 A, until removed" in await page.text(".sg-dialog")
+
+    await page.click(".sg-dialog button", "Remove limit")
+
+    await page.wait_for("document.body.innerText.includes('is removed')")
+    assert desk.operations.limits == {}
+
+
+async def test_a_viewer_sees_everything_and_no_button_that_changes_anything(page, url):
+    await signed_in(page, url, VIEWER)
+    await page.click(".q-tab", "Cloud")
+    await page.wait_for("document.body.innerText.includes('FormationViolation')")
+
+    buttons = await page.evaluate(
+        "[...document.querySelectorAll('button')].map((each) => each.innerText)"
+    )
+    assert [text for text in buttons if text in ("Limit…", "Retry", "Discard…")] == []
+    assert "Limit" not in await page.evaluate("document.querySelector('.sg-dialog') ?? ''")
+
+
+async def test_an_operator_sends_a_quarantined_message_again(page, url, desk):
+    await signed_in(page, url)
+    await page.click(".q-tab", "Cloud")
+
+    await page.click(".sg-line button", "Retry")
+
+    await page.wait_for("!document.body.innerText.includes('FormationViolation')")
+    assert desk.operations.asked[-1][:3] == ("release", 17, True)
+    assert desk.operations.asked[-1][3].name == "operator-tablet"
+
+
+async def test_messages_appear_as_they_pass(page, url, desk):
+    await signed_in(page, url)
+    await page.click(".q-tab", "Messages")
+    await page.wait_for("document.querySelectorAll('.sg-frame').length == 4")
+
+    newest = replace(a_trace(desk.state)[0], frame='[2,"x9","Reset",{}]')
+    desk.operations.trace.append(newest)
+
+    await page.wait_for("document.querySelectorAll('.sg-frame').length == 5")
+    assert "Reset" in await page.text(".sg-frame")
+
+
+async def test_what_a_station_calls_itself_is_text_and_never_markup(page):
+    state = busy_state()
+    evil = "</script><img src=x onerror=window.hacked=1>{{ 6 * 7 }}"
+    state.stations["CP-01"].vendor = state.stations["CP-01"].model = evil
+    state.stations["CP-05"].evses[1].error = evil
+    async with serving(demo_config().web, desk_of(state)) as url:
+        await signed_in(page, url)
+        await page.click('[data-evse="CP-01/1"]')
+
+        assert evil in await page.text('[data-evse="CP-01/1"]')
+        assert evil in await page.text('[data-evse="CP-05/1"]')
+        assert await page.evaluate("window.hacked") is None
+        await page.forget()
+
+
+async def test_many_stations_are_rows_that_can_be_searched(page):
+    async with serving(demo_config(200).web, desk_of(busy_state(200))) as url:
+        await signed_in(page, url)
+        assert await page.wait_for(
+            "document.querySelectorAll('.sg-rows [data-evse]').length == 250"
+        )
+
+        await page.type(".sg-search", "cp-117")
+
+        assert await page.wait_for("document.querySelectorAll('[data-evse]').length == 1")
+        await page.forget()
+
+
+async def test_an_open_page_does_not_keep_the_gateway_from_stopping(page, desk):
+    address = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(demo_config().web, desk, on_listening=address.set_result))
+    await signed_in(page, await address)
+    began = time.monotonic()
+
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+    assert time.monotonic() - began < 2
+
+
+async def test_a_page_comes_back_by_itself_after_a_restart_of_the_gateway(page, desk):
+    async with serving(demo_config().web, desk) as url:
+        await signed_in(page, url)
+    web = demo_config().web.model_copy(update={"listen": urlsplit(url).netloc})
+
+    desk.state.circuits["garage"].measured = PhaseCurrents(1, 44.4, 3)
+    async with serving(web, desk):
+        assert await page.wait_for(f"document.querySelector('{GARAGE_L2}').innerText == '44.4'")
+        assert await page.wait_for("window.socket?.connected")
+        await page.forget()

@@ -1,0 +1,177 @@
+"""What the page says of the site, without a browser."""
+
+import copy
+import doctest
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.adapters.web import page_limit, wording
+from gateway.adapters.web.page_limit import FOREVER, HOUR, TOMORROW, ends_at
+from gateway.adapters.web.view import changes, circuit_order, plot_history, view_of
+from gateway.events import ChargingState, ConnectorStatus
+from load_balancer.phases import PhaseCurrents
+from tests.gateway.adapters.demo_site import (
+    NOON,
+    NOW,
+    busy_state,
+    cloud_away,
+    limited,
+    meter_lost,
+    quiet_state,
+)
+
+OK = {"status": "ok", "reasons": []}
+
+
+def looked_at(state, now=NOW, now_utc=NOON):
+    return view_of(state, now, now_utc, OK)
+
+
+def told(page, news):
+    """Do what the page does with what it is told."""
+    page = copy.deepcopy(page)
+    for key, value in news.items():
+        if key in ("circuits", "evses"):
+            page[key].update(value)
+        else:
+            page[key] = value
+    return page
+
+
+@given(
+    measured=st.lists(st.sampled_from([0.0, 16.0, 31.5]), min_size=10, max_size=10),
+    statuses=st.lists(st.sampled_from([None, *ConnectorStatus]), min_size=10, max_size=10),
+    later_s=st.integers(0, 7200),
+)
+def test_a_page_that_is_told_every_change_shows_the_site_as_it_is(measured, statuses, later_s):
+    state = busy_state()
+    before = looked_at(state)
+    for (*_, evse), current_a, status in zip(state.evse_states(), measured, statuses, strict=True):
+        evse.measured, evse.status = PhaseCurrents(current_a, 0, 0), status
+    after = looked_at(state, NOW + later_s, NOON + timedelta(seconds=later_s))
+
+    assert told(before, changes(before, after)) == after
+
+
+def test_a_site_at_rest_tells_nothing_but_the_time():
+    state = busy_state()
+    before, after = looked_at(state), looked_at(state, NOW + 1, NOON + timedelta(seconds=1))
+
+    assert changes(before, after) == {"clock": "14:00:01"}
+
+
+def test_one_car_that_draws_more_costs_one_row():
+    state = busy_state()
+    before = looked_at(state)
+    state.stations["CP-01"].evses[1].measured = PhaseCurrents(9, 9, 9)
+    after = looked_at(state)
+
+    news = changes(before, after)
+
+    assert news.keys() == {"evses", "totals"}
+    assert list(news["evses"]) == ["CP-01/1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "charging_state", "has_transaction", "text", "kind"),
+    [
+        (ConnectorStatus.OCCUPIED, ChargingState.CHARGING, True, "Charging", "charging"),
+        (ConnectorStatus.OCCUPIED, ChargingState.SUSPENDED_EVSE, True, "Waiting for current",
+         "waiting"),
+        (ConnectorStatus.OCCUPIED, ChargingState.SUSPENDED_EV, True, "Vehicle pauses", "waiting"),
+        (ConnectorStatus.OCCUPIED, ChargingState.IDLE, True, "Finished", "waiting"),
+        (ConnectorStatus.OCCUPIED, None, True, "Plugged in", "waiting"),
+        (ConnectorStatus.OCCUPIED, ChargingState.CHARGING, False, "Plugged in", "waiting"),
+        (ConnectorStatus.AVAILABLE, None, False, "Free", "free"),
+        (ConnectorStatus.RESERVED, None, False, "Reserved", "free"),
+        (None, None, False, "Not heard yet", "free"),
+        (ConnectorStatus.FAULTED, ChargingState.CHARGING, True, "Fault", "problem"),
+        (ConnectorStatus.UNAVAILABLE, None, False, "Out of service", "problem"),
+    ],
+)  # fmt: skip
+def test_every_state_of_an_evse_has_one_chip(status, charging_state, has_transaction, text, kind):
+    state = busy_state()
+    evse = state.stations["CP-01"].evses[1]
+    evse.status, evse.charging_state = status, charging_state
+    evse.transaction_id = "t" if has_transaction else None
+
+    row = looked_at(state)["evses"]["CP-01/1"]
+
+    assert (row["text"], row["kind"]) == (text, kind)
+
+
+def test_a_lost_station_is_offline_whatever_it_said_last():
+    row = looked_at(busy_state())["evses"]["CP-08/1"]
+
+    assert (row["text"], row["kind"]) == ("Offline", "problem")
+    assert row["note"] == "offline since 13:18 (42 min)"
+
+
+def test_nobody_has_spoken_yet_and_nothing_is_invented():
+    view = looked_at(quiet_state())
+
+    assert view["totals"]["power_kw"] is None
+    assert view["cloud"]["text"] == "Cloud not reached yet"
+    assert view["point"] is None
+    assert all(row["note"] == "has never connected" for row in view["evses"].values())
+    assert view["circuits"]["grid"]["note"] == "meter grid has not answered yet"
+
+
+def test_a_lost_meter_shows_no_power_and_how_long_it_is_silent():
+    view = looked_at(meter_lost(busy_state()))
+
+    assert view["totals"]["power_kw"] is None
+    assert view["circuits"]["grid"]["note"] == "meter grid silent for 73 s"
+    assert [phase["tone"] for phase in view["circuits"]["grid"]["phases"]] == ["unknown"] * 3
+
+
+def test_a_circuit_below_its_rating_says_who_limits_it_and_one_above_its_limit_is_red():
+    garage = looked_at(limited(busy_state()))["circuits"]["garage"]
+
+    assert garage["limited_by"] == "operator-tablet: party next door, until 18:00"
+    assert [phase["tone"] for phase in garage["phases"]] == ["warn", "bad", "good"]
+
+
+def test_the_outbox_tells_the_age_of_the_oldest_message():
+    outbox = looked_at(cloud_away(busy_state()))["outbox"]
+
+    assert outbox == {
+        "tone": "bad", "pending": 412, "quarantined": 1, "detail": "oldest 1 h 3 min",
+    }  # fmt: skip
+
+
+def test_circuits_stand_below_their_parents():
+    assert circuit_order(busy_state()) == {"grid": 0, "garage": 1, "yard": 1}
+
+
+def test_the_plot_begins_with_an_hour_in_a_thousand_points_at_most():
+    points = plot_history(busy_state())
+
+    assert 850 <= len(points) <= 1000
+    assert points == sorted(points)
+    assert all(len(point) == 5 for point in points)
+
+
+@pytest.mark.parametrize(
+    ("choice", "now_utc", "end"),
+    [
+        (HOUR, datetime(2026, 6, 1, 12, tzinfo=UTC), datetime(2026, 6, 1, 13, tzinfo=UTC)),
+        (TOMORROW, datetime(2026, 6, 1, 12, tzinfo=UTC), datetime(2026, 6, 2, 4, tzinfo=UTC)),
+        # the night in which the clocks go back: 06:00 is an hour later in UTC
+        (TOMORROW, datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 10, 25, 5, tzinfo=UTC)),
+        # 23:30 UTC is already tomorrow in Berlin
+        (TOMORROW, datetime(2026, 6, 1, 23, 30, tzinfo=UTC), datetime(2026, 6, 3, 4, tzinfo=UTC)),
+        (FOREVER, datetime(2026, 6, 1, 12, tzinfo=UTC), None),
+    ],
+)
+def test_a_limit_ends_by_the_clock_on_the_sites_wall(choice, now_utc, end):
+    assert ends_at(choice, now_utc, ZoneInfo("Europe/Berlin")) == end
+
+
+@pytest.mark.parametrize("module", [page_limit, wording])
+def test_the_examples_in_the_docstrings_are_true(module):
+    assert doctest.testmod(module).failed == 0
