@@ -67,6 +67,7 @@ class Cloud:
         passwords: identity -> password; None: nobody is asked. Unknown identities get 404.
         tls: serves wss:// when given.
         wall_clock: told to stations as the current time.
+        keeps: how many calls `heard` holds at least; the oldest go first.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Cloud:
         behaviour: CloudBehaviour | None = None,
         tls: ssl.SSLContext | None = None,
         wall_clock: Callable[[], datetime] = utc_now,
+        keeps: int = 100_000,
     ) -> None:
         self.protocols = tuple(protocols)
         self.behaviour = behaviour or CloudBehaviour()
@@ -85,12 +87,14 @@ class Cloud:
         self.violations: list[SchemaViolation] = []
         self.complaints: list[Complaint] = []
         self.heard: list[Heard] = []
-        """Every call of every station, in order of arrival."""
+        """The calls of every station, in order of arrival."""
+        self.calls_heard = 0
+        """How many there were, those no longer kept included."""
         self.refused_handshakes: list[int] = []
         """HTTP status of every refused connection attempt."""
         self.changes = Changes()
         self.passwords = passwords
-        self._tls = tls
+        self._tls, self.keeps = tls, keeps
         self._wall_clock = wall_clock
         self._connections: dict[str, _Connection] = {}
         self._answers: set[asyncio.Task[None]] = set()
@@ -277,6 +281,9 @@ class Cloud:
         received = connection.conversation.receive(text, self._wall_clock())
         if received.heard:
             self.heard.append(received.heard)
+            self.calls_heard += 1
+            if len(self.heard) > 2 * self.keeps:
+                del self.heard[: self.keeps]
         if received.answered:
             future = connection.waiting.get(received.answered)
             if future and not future.done():

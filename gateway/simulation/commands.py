@@ -30,6 +30,8 @@ VERSIONS: dict[VersionChoice, tuple[OcppVersion, ...]] = {
     "mixed": ("ocpp1.6", "ocpp2.0.1"),
 }
 
+CALLS_KEPT = 1000
+
 CIRCUIT = "site"
 
 
@@ -108,7 +110,7 @@ async def simulate_cloud(
 ) -> None:
     """Serve a cloud CSMS that prints every call, and every rule that a station breaks."""
     host, port = host_and_port(listen)
-    cloud = Cloud(protocols=protocols, passwords=passwords)
+    cloud = Cloud(protocols=protocols, passwords=passwords, keeps=CALLS_KEPT)
     await cloud.start(host, port)
     console.print(f"cloud at {cloud.url}/IDENTITY; Ctrl-C ends", highlight=False)
     told = [0, 0, 0]
@@ -121,7 +123,8 @@ async def simulate_cloud(
 
 
 def _tell_news(cloud: Cloud, console: Console, told: list[int]) -> list[int]:
-    for heard in cloud.heard[told[0] :]:
+    news = cloud.calls_heard - told[0]
+    for heard in cloud.heard[-news:] if news else ():
         console.print(f"{escape(heard.identity)} {escape(heard.action)}", highlight=False)
     for violation in cloud.violations[told[1] :]:
         console.print(f"[red]{escape(violation.action)}[/red]: {escape(violation.sentence)}")
@@ -135,7 +138,7 @@ def _has_news(cloud: Cloud, told: list[int]) -> bool:
 
 
 def _lengths(cloud: Cloud) -> list[int]:
-    return [len(cloud.heard), len(cloud.violations), len(cloud.complaints)]
+    return [cloud.calls_heard, len(cloud.violations), len(cloud.complaints)]
 
 
 def _site_of(names: Sequence[str], evses: int, password: str | None) -> Site:

@@ -32,6 +32,9 @@ from gateway.simulation.traffic import Habits
 from gateway.simulation.world import Scenario, World
 from site_config.model import Site
 
+CALLS_KEPT = 1000
+"""A demo may run for days."""
+
 STOP_S = 5.0
 """What the gateway is given to stop in good order."""
 
@@ -74,7 +77,7 @@ async def run_demo(
     site = demo_site(ports)
     evses = sum(len(evses) for _, _, evses in STATIONS.values())
     behaviour = CloudBehaviour(latency_s=pace.cloud_latency_s, evse_count=evses)
-    cloud = Cloud(passwords={CLOUD_IDENTITY: CLOUD_PASSWORD}, behaviour=behaviour)
+    cloud = Cloud(passwords={CLOUD_IDENTITY: CLOUD_PASSWORD}, behaviour=behaviour, keeps=CALLS_KEPT)
     scenario = Scenario(
         versions=VERSIONS, quirks=QUIRKS, habits=Habits(), time_scale=pace.time_scale
     )

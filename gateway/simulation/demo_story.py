@@ -11,6 +11,7 @@ from rich.markup import escape
 from gateway.simulation.cars import Conductors
 from gateway.simulation.cloud import Cloud
 from gateway.simulation.demo_site import CLOUD_IDENTITY, Ports
+from gateway.simulation.plant import Place
 from gateway.simulation.traffic import Happening, Leaves, PlugsIn, ShowsCard
 from gateway.simulation.world import World
 from site_config.model import Site
@@ -32,7 +33,8 @@ class Story:
         self._site = site
         self._root = next(name for name, c in site.circuits.items() if c.parent is None)
         self._hours: float | None = None
-        self._told_limits_a: float | None = None
+        self._told_limits_a: dict[Place, float] = {}
+        """What was told last of every car that charges."""
         self._summary_at: float | None = None
         self._heard_before: int | None = None
         """Messages of the cloud when it came back; None: nothing to catch up."""
@@ -45,11 +47,12 @@ class Story:
         self._console.print(f"  sign in with [bold]{token}[/bold] · Ctrl-C ends the demo")
         self._console.print(
             f"  stations at ws://127.0.0.1:{ports.stations}/ocpp · meter on "
-            f"127.0.0.1:{ports.meter} · cloud at ws://127.0.0.1:{ports.cloud}/ocpp"
+            f"127.0.0.1:{ports.meter} · cloud at ws://127.0.0.1:{ports.cloud}/ocpp",
+            soft_wrap=True,
         )
 
     def end(self, cloud: Cloud) -> None:
-        self._console.print(f"The demo has ended. {_booked(cloud)}")
+        self._console.print(f"The demo has ended. {_booked(cloud)}", soft_wrap=True)
 
     def happening(self, happening: Happening) -> None:
         station, evse_id = happening.place
@@ -70,7 +73,7 @@ class Story:
         self._say(f"[yellow]the cloud is gone[/yellow] for {outage_s:.0f} s; cars go on charging")
 
     def back(self, cloud: Cloud) -> None:
-        self._heard_before = len(cloud.heard)
+        self._heard_before = cloud.calls_heard
         self._say("[green]the cloud is back[/green]")
 
     def look(self, world: World, cloud: Cloud, now: float) -> None:
@@ -88,29 +91,31 @@ class Story:
             self._tell_summary(world, cloud)
 
     def _tell_limits(self, world: World) -> None:
-        limits_a = [
-            evse.limit_a
-            for station in world.stations.values()
-            for evse in station.evses.values()
+        """Tell when the limits of the cars that were charging before have moved together."""
+        limits_a = {
+            (name, evse_id): evse.limit_a
+            for name, station in world.stations.items()
+            for evse_id, evse in station.evses.items()
             if evse.is_closed
-        ]
-        total_a = sum(limits_a)
-        before_a = self._told_limits_a
-        self._told_limits_a = total_a
-        if before_a is None or abs(total_a - before_a) < NEWS_A:
+        }
+        told_a = {p: self._told_limits_a.get(p, limit_a) for p, limit_a in limits_a.items()}
+        self._told_limits_a = told_a
+        before_a, now_a = sum(told_a.values()), sum(limits_a.values())
+        if abs(now_a - before_a) < NEWS_A:
             return
-        word = "[yellow]cut[/yellow]" if total_a < before_a else "raised"
+        self._told_limits_a = limits_a
+        word = "[yellow]cut[/yellow]" if now_a < before_a else "raised"
         building_a = max(world.plant.loads[self._root](world.plant.hours(world.now)))
         rating_a = self._site.circuits[self._root].rating_a
         self._say(
-            f"limits {word} from {before_a:.0f} to {total_a:.0f} A over {len(limits_a)} cars: "
+            f"limits of {len(limits_a)} cars {word} from {before_a:.0f} to {now_a:.0f} A together: "
             f"the building draws {building_a:.0f} of {rating_a:.0f} A"
         )
 
     def _tell_catching_up(self, cloud: Cloud, now: float) -> None:
         heard, since = self._last_heard
-        if len(cloud.heard) != heard:
-            self._last_heard = (len(cloud.heard), now)
+        if cloud.calls_heard != heard:
+            self._last_heard = (cloud.calls_heard, now)
             return
         is_quiet = now - since >= CAUGHT_UP_S and cloud.is_connected(CLOUD_IDENTITY)
         if self._heard_before is not None and is_quiet and heard > self._heard_before:
@@ -126,7 +131,7 @@ class Story:
         hours = self._hours or 0.0
         clock = timedelta(hours=hours % 24)
         stamp = f"{clock.seconds // 3600:02}:{clock.seconds // 60 % 60:02}"
-        self._console.print(f"[dim]{stamp}[/dim] {text}", highlight=False)
+        self._console.print(f"[dim]{stamp}[/dim] {text}", highlight=False, soft_wrap=True)
 
 
 def _phases(currents_a: Conductors) -> str:

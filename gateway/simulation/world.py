@@ -81,7 +81,7 @@ class World:
         self.site, self.scenario = site, scenario
         self.changes = Changes()
         self._clock = clock
-        self._on_happening = on_happening
+        self.on_happening = on_happening
         self._csms_url = csms_url or _csms_url(site)
         self.plant = _plant_of(site, scenario)
         self.links = {
@@ -164,8 +164,8 @@ class World:
                 if transaction and transaction.id_token == token:
                     link.present(evse_id, token)
                 link.unplug(evse_id)
-        if self._on_happening:
-            self._on_happening(happening)
+        if self.on_happening:
+            self.on_happening(happening)
 
     def _link(self, name: str, number: int) -> StationLink:
         configured, scenario = self.site.stations[name], self.scenario

@@ -69,6 +69,8 @@ def all_settled(world):
 
 async def test_a_site_lives_through_a_day_and_its_books_agree(world, clock):
     world, csms = world
+    happened = []
+    world.on_happening = happened.append
     for second in range(240):
         clock.now += 1.0
         world.tick()
@@ -87,6 +89,9 @@ async def test_a_site_lives_through_a_day_and_its_books_agree(world, clock):
         for t in csms.transactions
         if not t.is_running
     )
+    plugged = sum(e.car is not None for s in world.stations.values() for e in s.evses.values())
+    came = sum(isinstance(h, PlugsIn) for h in happened)
+    assert plugged == came - sum(isinstance(h, Leaves) for h in happened)
     assert len(truth) > 5
     assert billed == truth
     assert not csms.complaints
