@@ -45,6 +45,10 @@ class Quirks:
     duplicates_messages: bool = False
     """Every call is sent twice, with the same id."""
     statuses_before_boot: bool = False
+    clock_error_s: float = 0.0
+    """How far the station's clock is ahead when it starts; a large negative one is 1970."""
+    ignores_time: bool = False
+    """Never sets its clock by the gateway's."""
     no_offline_flag: bool = False
     """2.0.1: replays what waited without `offline: true`."""
 

@@ -10,6 +10,7 @@ What happens:
 """
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,9 @@ WAKES_WITHIN_S = 5.0
 
 CABLE_TIMEOUT_S = 60.0
 """How long an accepted token waits for a cable."""
+
+COMMANDS_KEPT = 1000
+"""How many of the gateway's commands a station remembers."""
 
 CLOCK_TOLERANCE_S = 5.0
 """The station sets its clock by the gateway's when they differ by more."""
@@ -110,7 +114,7 @@ class Station(ABC):
         self.profiles = ChargingProfiles()
         self.books: list[StationTransaction] = []
         """Every transaction this station had, its own truth."""
-        self.commands_heard: list[tuple[str, Payload]] = []
+        self.commands_heard: deque[tuple[str, Payload]] = deque(maxlen=COMMANDS_KEPT)
         self.local_list: dict[str, str] = {}
         """Token -> status."""
         self.local_list_version = 0
@@ -119,7 +123,7 @@ class Station(ABC):
         self.meter_interval_s: float = settings.meter_interval_s
         self.measurands: tuple[str, ...] = MEASURANDS
         self.boot_reason = "PowerUp"
-        self._epoch = epoch
+        self._epoch = epoch + timedelta(seconds=settings.quirks.clock_error_s)
         self._last_aligned: int | None = None
         self._commands = self._own_commands()
         self.talk = Talk(
@@ -143,7 +147,8 @@ class Station(ABC):
 
     def _set_clock(self, told: str, now: float) -> None:
         error = read_instant(told) - self.wall(now)
-        if abs(error.total_seconds()) > CLOCK_TOLERANCE_S:
+        is_wrong = abs(error.total_seconds()) > CLOCK_TOLERANCE_S
+        if is_wrong and not self.quirks.ignores_time:
             self._epoch += error
 
     def tick(self, now: float) -> None:

@@ -8,6 +8,7 @@ import pytest
 from gateway.errors import Unavailable
 from gateway.simulation.cars import Car
 from gateway.simulation.evse import EvseHardware
+from gateway.simulation.quirks import Quirks
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -23,6 +24,10 @@ def books_agree(cloud, station):
         for t in cloud.transactions
     ]
     return truth == billed
+
+
+def books_agree_on_starts(cloud, station):
+    return [b.started_at for b in station.books] == [t.started_at for t in cloud.transactions]
 
 
 async def test_a_whole_transaction_is_booked_as_the_station_measured_it(cloud, bench, blameless):
@@ -44,7 +49,7 @@ async def test_a_whole_transaction_is_booked_as_the_station_measured_it(cloud, b
 
 
 async def test_what_happens_during_an_outage_arrives_once_in_order_with_its_time(
-    cloud, bench, blameless
+    cloud, bench, version, blameless
 ):
     async with bench() as b:
         await b.charge(Car())
@@ -66,6 +71,9 @@ async def test_what_happens_during_an_outage_arrives_once_in_order_with_its_time
         assert len(cloud.transactions) == 2
         assert books_agree(cloud, b.station)
         assert all(t.ended_at < NOON + timedelta(seconds=600) for t in cloud.transactions)
+        if version == "ocpp2.0.1":
+            assert all(t.offline_messages > 0 for t in cloud.transactions)
+            assert cloud.transactions[1].offline_messages < len(cloud.transactions[1].heard)
 
 
 async def test_an_unanswered_message_is_repeated_until_it_is_answered(cloud, bench, version):
@@ -149,9 +157,49 @@ async def test_a_limit_that_ends_by_itself_steps_down_without_the_cloud(cloud, b
         await b.link.until(lambda: not b.station.talk.is_connected)
 
         b.pass_time(115)
+        six = b.station.evses[1].currents_a
+        b.link.unplug(1)
 
         assert while_limited == (10.0, 10.0, 10.0)
-        assert b.station.evses[1].currents_a == (6.0, 6.0, 6.0)
+        assert six == (6.0, 6.0, 6.0)
+        assert b.station.profiles.installed == []
+
+
+async def test_a_clock_that_nobody_can_set_tells_its_own_time(cloud, bench):
+    async with bench(quirks=Quirks(clock_error_s=-10_800, ignores_time=True)) as b:
+        await b.charge(Car())
+
+        assert cloud.transactions[0].started_at < NOON - timedelta(hours=2)
+
+
+async def test_a_limit_for_another_transaction_is_rejected(cloud, bench, version):
+    async with bench() as b:
+        await b.charge(Car())
+
+        order = limit_order(version, "4711", [(0, 10.0)], NOON)
+
+        assert (await cloud.call("SetChargingProfile", order))["status"] == "Rejected"
+
+
+async def test_a_token_whose_cable_never_comes_is_forgotten(cloud, bench, blameless):
+    async with bench() as b:
+        await b.settled()
+        b.link.present(1, "CARD-1")
+        await b.link.until(lambda: b.station.visits[1].token)
+        b.pass_time(70)
+        b.link.plug_in(1, Car())
+        await b.settled()
+
+        assert cloud.transactions == []
+
+
+async def test_a_station_sets_its_clock_by_the_boot_answer(cloud, bench, clock, blameless):
+    async with bench(quirks=Quirks(clock_error_s=-10_800)) as b:
+        await b.settled()
+        await b.charge(Car())
+
+        assert NOON <= b.station.books[0].started_at <= clock.wall()
+        assert books_agree_on_starts(cloud, b.station)
 
 
 async def test_pending_and_rejected_stations_keep_silent(cloud, bench):
