@@ -203,6 +203,7 @@ class Gateway:
             answer=self._cloud_call,
             link_changed=self._link_changed,
             refill=self._refill,
+            recover=self._restore_outbox,
             trace=self.trace.note,
         )
         upward = CloudUpward(
@@ -230,11 +231,8 @@ class Gateway:
     async def restore(self, kept: Kept) -> None:
         """Take up what was under way before the restart."""
         await self.commit(self.parts.slots.writes)
-        self.outbox.restore(
-            await self.store.lanes(),
-            quarantined=len(await self.store.quarantined()),
-            next_row_id=kept.next_row_id,
-        )
+        await self._restore_outbox(kept)
+        self.store.committed = self._committed
         self._configuration_changed()
         self.desk.restore()
         log.info(
@@ -244,6 +242,15 @@ class Gateway:
             self.parts.slots.count,
             len(self.parts.books.running()),
             self.outbox.depth().pending,
+        )
+
+    async def _restore_outbox(self, kept: Kept | None = None) -> None:
+        """Count what waits: at the start, and again after the disk has failed."""
+        kept = kept or await self.store.load()
+        self.outbox.restore(
+            await self.store.lanes(),
+            quarantined=len(await self.store.quarantined()),
+            next_row_id=kept.next_row_id,
         )
 
     # Running.
@@ -432,7 +439,13 @@ class Gateway:
 
     async def _refill(self) -> None:
         for ask in self.outbox.needs_refill():
-            self.outbox.refill(ask, await self.store.read_lane(*ask))
+            try:
+                rows = await self.store.read_lane(*ask)
+            except StoreFailed as error:
+                # That lane waits for a person; the others go on.
+                self.parts.problem(f"lane.{ask.lane}", f"lane {ask.lane} is unreadable: {error}")
+                rows = []
+            self.outbox.refill(ask, rows)
 
     def _wake_cloud(self) -> None:
         self.uplink.wake()
@@ -466,10 +479,13 @@ class Gateway:
         )
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        """Commit, then tell the outbox: the one way to the disk."""
-        if not writes:
-            return
-        await self.store.commit(writes)
+        """Commit; the one way to the disk."""
+        if writes:
+            await self.store.commit(writes)
+
+    def _committed(self, writes: Sequence[Write]) -> None:
+        """Tell books and outbox what is on disk, also when whoever wanted it there is gone."""
+        self.parts.books.stored(writes)
         for write in writes:
             if isinstance(write, Enqueue):
                 self.outbox.enqueued(write.row)

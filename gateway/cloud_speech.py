@@ -133,7 +133,7 @@ class CloudSpeech:
             raise
         except (CallRefused, BadAnswer) as error:
             await self._refused(batch, error.code, error.description)
-        except (InvalidMessage, LookupError) as error:
+        except (InvalidMessage, LookupError, TypeError, ValueError) as error:
             await self._refused(batch, "FormatViolation", f"not sent: {error}")
         else:
             await self._learn(batch, answer if isinstance(answer, Judged) else Judged())

@@ -13,7 +13,7 @@ Pure: `now_utc` is an argument, numbers and UUIDs come from what it is built wit
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -250,11 +250,18 @@ class TransactionBooks:
 
     # It is stored.
 
-    def accept(self, outcome: Outcome) -> None:
-        """Make it true: its writes are on disk."""
-        for write in outcome.writes:
+    def stored(self, writes: Iterable[Write]) -> None:
+        """Make true what is on disk, before anything of it is told; also for a caller who is gone.
+
+        Twice is harmless.
+        """
+        for write in writes:
             if isinstance(write, SaveTransaction):
                 self._put(write.transaction)
+
+    def accept(self, outcome: Outcome) -> None:
+        """Make it true: its writes are on disk."""
+        self.stored(outcome.writes)
         if outcome.used is not None and outcome.used in self._remote_starts:
             self._remote_starts.remove(outcome.used)
         if outcome.station_id is not None and outcome.fingerprint is not None:

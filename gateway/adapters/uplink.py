@@ -12,6 +12,7 @@ import logging
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
@@ -24,7 +25,7 @@ from websockets.typing import Subprotocol
 from gateway.adapters.peer import Peer, Role, Trace
 from gateway.cloud_speech import CloudSpeech
 from gateway.cloud_station import CloudStation, Saying
-from gateway.errors import Unavailable
+from gateway.errors import StoreFailed, Unavailable
 from gateway.ocpp.codec import Codec, codec_for
 from gateway.ocpp.frames import Call, Payload
 from site_config.model import Cloud, OcppVersion
@@ -63,6 +64,7 @@ class Uplink:
         answer: Answer,
         link_changed: Callable[[LinkState], None],
         refill: Callable[[], Awaitable[None]],
+        recover: Callable[[], Awaitable[None]],
         trace: Trace | None = None,
     ) -> None:
         self._cloud = cloud
@@ -71,6 +73,7 @@ class Uplink:
         self._answer = answer
         self._link_changed = link_changed
         self._refill = refill
+        self._recover = recover
         self._trace = trace
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -82,9 +85,16 @@ class Uplink:
         self._news.set()
 
     async def run(self) -> None:
-        """Never returns."""
+        """Never returns. A failing disk ends the connection: what is said must be written down."""
+        must_recover = False
         while True:
-            reason = await self._connection()
+            try:
+                if must_recover:
+                    await self._recover()
+                    must_recover = False
+                reason = await self._connection()
+            except StoreFailed as error:
+                reason, must_recover = f"the disk fails: {error}", True
             wait_s = self._station.lost(self._loop.time())
             self._link_changed(LinkState(False, reason=reason))
             await asyncio.sleep(wait_s)
@@ -130,12 +140,15 @@ class Uplink:
         self._station.connected(version, self._loop.time())
         self._link_changed(LinkState(True, version))
         speaking = asyncio.create_task(self._speak(peer, codec, websocket))
+        speaking.add_done_callback(lambda _: websocket.transport.abort())
         try:
             await peer.run()
         finally:
             speaking.cancel()
             await asyncio.wait([speaking])
-            websocket.transport.abort()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await peer.close(1001, "going away")
         if not speaking.cancelled() and (error := speaking.exception()) is not None:
             raise error
         return _why_closed(websocket)
@@ -156,11 +169,11 @@ class Uplink:
             try:
                 await self._speech.say(saying, codec, call)
             except Unavailable as error:
-                await self._unanswered(saying, error, peer, websocket)
+                await self._unanswered(saying, error, websocket)
                 return
 
     async def _unanswered(
-        self, saying: Saying, error: Unavailable, peer: Peer, websocket: ClientConnection
+        self, saying: Saying, error: Unavailable, websocket: ClientConnection
     ) -> None:
         """Silence costs an attempt and the socket (2.0.1 Part 4 §3.2), a lost link nothing."""
         if websocket.state is not State.OPEN:
@@ -168,7 +181,6 @@ class Uplink:
         log.warning('cloud.silent reason="%s" action=reconnect', error.reason)
         if saying.batch is not None:
             await self._speech.unanswered(saying.batch)
-        peer.abort()
 
     async def _wait(self) -> None:
         """Sleep until there is news, or a timer of the station is due."""
