@@ -269,10 +269,14 @@ async def test_oversized_message_closes_the_connection_with_1009():
 
 async def test_station_that_answers_no_ping_is_closed(monkeypatch):
     monkeypatch.setattr("gateway.adapters.csms.CLOSE_TIMEOUT_S", 0.02)
-    async with serving(ping_interval_s=0.02) as (csms, site), station(csms) as socket:
+    async with (
+        serving(ping_interval_s=0.02) as (csms, site),
+        station(csms, ping_interval=None) as socket,
+    ):
         await heartbeat(socket)
         socket.transport.pause_reading()
-        await csms.connections["CP-01"].gone.wait()
+        async with asyncio.timeout(5):
+            await csms.connections["CP-01"].gone.wait()
 
         await site.until("connected", "disconnected")
         socket.transport.abort()
