@@ -1,13 +1,11 @@
 """Meters are read on time, an outage costs nothing but the outage, and silence stays silence.
 
-Real Modbus over loopback; the meter is `simulation.meter`, the hung one is a bare socket. The
-rhythm of polling is tested with a clock that moves when somebody sleeps.
+Real Modbus over loopback against the simulated meter. The rhythm of polling is tested with a
+clock that moves when somebody sleeps.
 """
 
 import asyncio
 import contextlib
-import os
-import tty
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -22,7 +20,7 @@ from gateway.meters.model import meter_model
 from gateway.meters.plausibility import Bounds
 from gateway.simulation.meter import Address, Fault, SimulatedMeter
 from load_balancer.inputs import MeterReading
-from site_config.addresses import SerialBus, TcpBus
+from site_config.addresses import TcpBus
 from site_config.load import parse_site
 from site_config.model import Meter
 
@@ -50,14 +48,15 @@ def values():
 
 
 @asynccontextmanager
-async def metered(name="eastron-sdm630", *, timeout_s=1.0, unit=1, **options):
-    """A simulated meter and a reader for it."""
-    model = replace(meter_model(name), timeout_s=timeout_s)
+async def metered(name="eastron-sdm630", *, unit=1, **options):
+    """A simulated meter, a patient reader for it and an impatient one on the same line."""
+    patient = replace(meter_model(name), timeout_s=5.0)
+    impatient = replace(patient, timeout_s=SHORT_S)
     async with (
-        SimulatedMeter(model, options.pop("values", values), **options) as meter,
+        SimulatedMeter(patient, values, **options) as meter,
         ModbusLine(TcpBus("127.0.0.1", meter.port)) as line,
     ):
-        yield meter, MeterReader(line, model, unit)
+        yield meter, MeterReader(line, patient, unit), MeterReader(line, impatient, unit)
 
 
 # Reading.
@@ -65,7 +64,7 @@ async def metered(name="eastron-sdm630", *, timeout_s=1.0, unit=1, **options):
 
 @pytest.mark.parametrize(("name", "number"), LAYOUTS)
 async def test_every_model_of_the_library_is_read_over_the_wire(name, number):
-    async with metered(name, sunspec_model=number) as (_, reader):
+    async with metered(name, sunspec_model=number) as (_, reader, _):
         read = await reader.read()
 
     assert read.currents == pytest.approx(VALUES.currents)
@@ -76,7 +75,7 @@ async def test_every_model_of_the_library_is_read_over_the_wire(name, number):
 
 @pytest.mark.parametrize(("name", "number"), LAYOUTS)
 async def test_a_poll_is_one_read(name, number):
-    async with metered(name, sunspec_model=number) as (meter, reader):
+    async with metered(name, sunspec_model=number) as (meter, reader, _):
         await reader.read()
         before = meter.reads
         await reader.read()
@@ -85,7 +84,7 @@ async def test_a_poll_is_one_read(name, number):
 
 
 async def test_energies_of_the_em340_are_kept_between_their_rare_reads():
-    async with metered("carlo-gavazzi-em340") as (meter, reader):
+    async with metered("carlo-gavazzi-em340") as (meter, reader, _):
         read = [await reader.read() for _ in range(11)]
 
     assert meter.reads == 11 + 2
@@ -94,7 +93,7 @@ async def test_energies_of_the_em340_are_kept_between_their_rare_reads():
 
 @pytest.mark.parametrize("base", [40000, 50000, 0])
 async def test_sunspec_meter_is_found_wherever_its_mark_stands(base):
-    async with metered("sunspec", sunspec_model=213, sunspec_base=base) as (_, reader):
+    async with metered("sunspec", sunspec_model=213, sunspec_base=base) as (_, reader, _):
         assert (await reader.read()).currents == pytest.approx(VALUES.currents)
 
 
@@ -108,7 +107,7 @@ async def test_meter_that_is_no_sunspec_meter_is_told_so():
 
 
 async def test_nothing_is_read_from_another_unit():
-    async with metered(unit=7) as (_, reader):
+    async with metered(unit=7) as (_, reader, _):
         with pytest.raises(Unavailable, match="exception 11"):
             await reader.read()
 
@@ -123,64 +122,29 @@ async def test_nothing_is_read_from_another_unit():
     ],
 )
 async def test_fault_is_unavailable_with_its_reason_and_ends_by_itself(fault, reason):
-    async with metered(timeout_s=0.5 if fault is Fault.BUSY else SHORT_S) as (meter, reader):
+    async with metered() as (meter, reader, impatient):
         await reader.read()
         meter.fault = fault
         with pytest.raises(Unavailable, match=reason):
-            await reader.read()
+            await (impatient if fault is Fault.SILENT else reader).read()
         meter.fault = Fault.NONE
 
         assert (await reader.read()).power_w == pytest.approx(4700)
-
-
-async def test_busy_meter_is_asked_again():
-    naps = []
-
-    async def nap(seconds):
-        naps.append(seconds)
-        meter.fault = Fault.NONE
-
-    async with (
-        SimulatedMeter(meter_model("eastron-sdm630"), values) as meter,
-        ModbusLine(TcpBus("127.0.0.1", meter.port), sleep=nap) as line,
-    ):
-        meter.fault = Fault.BUSY
-        words = await line.read(4, 0, 2, unit=1, deadline_s=1)
-
-    assert len(words) == 2
-    assert len(naps) == 1
 
 
 async def test_slow_meter_is_waited_for_up_to_the_deadline():
-    async with metered(timeout_s=1.0, delay_s=SHORT_S) as (meter, reader):
+    async with metered(delay_s=SHORT_S) as (meter, reader, _):
         meter.fault = Fault.SLOW
 
         assert (await reader.read()).power_w == pytest.approx(4700)
 
 
-async def test_late_answer_is_never_taken_for_the_next():
-    load_w = iter([1.0, 2.0, 3.0])
-
-    def rising():
-        return replace(VALUES, power_w=next(load_w))
-
-    async with metered(timeout_s=SHORT_S, delay_s=2 * SHORT_S, values=rising) as (meter, reader):
-        meter.fault = Fault.SLOW
-        with pytest.raises(Unavailable, match="no answer"):
-            await reader.read()
-        meter.fault = Fault.NONE
-
-        read = await reader.read()
-
-    assert read.power_w == 1.0  # Asked by this read: the first one was given up before it.
-
-
 async def test_server_killed_during_a_read_costs_one_deadline_and_no_more():
-    async with metered(timeout_s=SHORT_S) as (meter, reader):
+    async with metered() as (meter, reader, impatient):
         await reader.read()
         meter.fault = Fault.SILENT
-        pending = asyncio.create_task(reader.read())
-        while meter.reads < 2:  # noqa: ASYNC110  the simulated meter has no event for it
+        pending = asyncio.create_task(impatient.read())
+        while meter.reads < 2 and not pending.done():  # noqa: ASYNC110  there is no event for it
             await asyncio.sleep(0)
         await meter.stop()
         async with asyncio.timeout(1):
@@ -192,82 +156,6 @@ async def test_server_killed_during_a_read_costs_one_deadline_and_no_more():
         await meter.start()
 
         assert (await reader.read()).power_w == pytest.approx(4700)
-
-
-async def test_connection_that_never_answers_costs_one_deadline_and_is_given_up():
-    """As after a converter was switched off and on: only a new connection gets answers."""
-    connections = 0
-
-    async def converse(reader, writer):
-        nonlocal connections
-        connections += 1
-        is_dead = connections == 1
-        while request := await reader.read(12):
-            if not is_dead:
-                writer.write(request[:4] + bytes.fromhex("0007 01 04 04 0001 0002"))
-        writer.close()
-
-    server = await asyncio.start_server(converse, "127.0.0.1", 0)
-    bus = TcpBus("127.0.0.1", server.sockets[0].getsockname()[1])
-    async with server, ModbusLine(bus) as line, asyncio.timeout(1):
-        with pytest.raises(Unavailable, match="no answer"):
-            await line.read(4, 0, 2, unit=1, deadline_s=SHORT_S)
-
-        assert list(await line.read(4, 0, 2, unit=1, deadline_s=SHORT_S)) == [1, 2]
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="no Modbus"),
-        pytest.param(bytes.fromhex("0001 0000 0005 01 03 02 0001"), id="another function"),
-        pytest.param(bytes.fromhex("0001 0000 0005 01 04 02 0001"), id="too few registers"),
-        pytest.param(bytes.fromhex("0001 0000 0007 02 04 04 0001 0002"), id="another unit"),
-        pytest.param(bytes.fromhex("0009 0000 0007 01 04 04 0001 0002"), id="another transaction"),
-        pytest.param(bytes.fromhex("0001 0000 0007 01 04 08 0001 0002"), id="wrong byte count"),
-        pytest.param(bytes.fromhex("0001 0000 0003 01 84 63"), id="unknown exception"),
-        pytest.param(b"", id="closes at once"),
-    ],
-)
-async def test_nonsense_on_the_wire_is_unavailable(answer):
-    async def babble(reader, writer):
-        await reader.read(100)
-        writer.write(answer)
-        if not answer:
-            writer.close()
-
-    server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    bus = TcpBus("127.0.0.1", server.sockets[0].getsockname()[1])
-    async with server, ModbusLine(bus) as line:
-        with pytest.raises(Unavailable):
-            await line.read(4, 0, 2, unit=1, deadline_s=SHORT_S)
-
-
-async def test_serial_port_that_is_not_there_is_unavailable():
-    async with ModbusLine(SerialBus("/dev/no-such-port")) as line:
-        with pytest.raises(Unavailable, match="cannot connect to /dev/no-such-port"):
-            await line.read(4, 0, 2, unit=1, deadline_s=1)
-
-
-async def test_serial_line_speaks_rtu():
-    """The answer is written down by hand: two registers, 0x4366 0x3334, and their checksum."""
-    ours, theirs = os.openpty()
-    tty.setraw(ours)
-    asked = asyncio.get_running_loop().create_future()
-
-    def answer():
-        asked.set_result(os.read(ours, 64))
-        os.write(ours, bytes.fromhex("01 04 04 4366 3334 1B38"))
-
-    asyncio.get_running_loop().add_reader(ours, answer)
-    async with ModbusLine(SerialBus(os.ttyname(theirs), 115200)) as line:
-        words = await line.read(4, 0, 2, unit=1, deadline_s=1)
-    asyncio.get_running_loop().remove_reader(ours)
-    os.close(ours)
-    os.close(theirs)
-
-    assert asked.result() == bytes.fromhex("01 04 0000 0002 71CB")
-    assert list(words) == [0x4366, 0x3334]
 
 
 # Polling.
@@ -461,35 +349,6 @@ async def test_all_meters_of_a_site_are_polled_and_one_that_fails_harms_no_other
         polling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await polling
-
-
-async def test_meters_with_one_address_share_a_connection_and_take_turns():
-    """The converter of a serial line often accepts a single connection."""
-    connections = 0
-    at_once = most_at_once = 0
-
-    async def convert(reader, writer):
-        nonlocal connections, at_once, most_at_once
-        connections += 1
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while True:
-                request = await reader.readexactly(12)
-                at_once += 1
-                most_at_once = max(most_at_once, at_once)
-                await asyncio.sleep(0)
-                at_once -= 1
-                count = int.from_bytes(request[10:12], "big")
-                head = request[:4] + (3 + 2 * count).to_bytes(2, "big") + request[6:8]
-                writer.write(head + bytes([2 * count]) + bytes(2 * count))
-        writer.close()
-
-    server = await asyncio.start_server(convert, "127.0.0.1", 0)
-    bus = TcpBus("127.0.0.1", server.sockets[0].getsockname()[1])
-    async with server, ModbusLine(bus) as line:
-        readers = [MeterReader(line, meter_model("eastron-sdm630"), unit) for unit in (1, 2, 3)]
-        await asyncio.gather(*(reader.read() for reader in readers for _ in range(5)))
-
-    assert (connections, most_at_once) == (1, 1)
 
 
 def test_bounds_follow_the_fuse_of_the_circuit():
