@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[str, MeterReading, DecodedValues], None]
 """Called with the meter's name, what the balancer needs, and all that was read."""
 TellHealth = Callable[[str, str | None], None]
-"""Called with the meter's name and why it is lost, or None when it is back."""
+"""Called with the meter's name and why it is lost, or None with its first reading and when it
+is back; only when that changes."""
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -139,33 +140,37 @@ async def open_meter(bus: Bus, model: MeterModel, unit: int) -> AsyncIterator[Me
 
 @dataclass(slots=True)
 class Outage:
-    """Knows since when a meter is silent, and whether that has been told."""
+    """Knows since when a meter is silent, and what has been told of it."""
 
     name: str
     max_age_s: float
     policy: str
     heard_at: float
+    """Of the last reading, or of the beginning."""
     tell: TellHealth
-    is_told: bool = False
+    told_healthy: bool | None = None
+    """None: nothing has been told yet."""
 
     def heard(self, now: float) -> None:
-        if self.is_told:
+        if self.told_healthy is False:
             log.info("meter.back meter=%s silent_s=%.1f", self.name, now - self.heard_at)
+        if not self.told_healthy:
             self.tell(self.name, None)
-        self.heard_at, self.is_told = now, False
+        self.heard_at, self.told_healthy = now, True
 
     def silent(self, reason: str, now: float) -> None:
         silent_s = now - self.heard_at
-        if not self.is_told and silent_s >= self.max_age_s:
-            log.warning(
-                'meter.lost meter=%s reason="%s" silent_s=%.1f policy=%s',
-                self.name,
-                reason,
-                silent_s,
-                self.policy,
-            )
-            self.tell(self.name, reason)
-            self.is_told = True
+        if self.told_healthy is False or silent_s < self.max_age_s:
+            return
+        log.warning(
+            'meter.lost meter=%s reason="%s" silent_s=%.1f policy=%s',
+            self.name,
+            reason,
+            silent_s,
+            self.policy,
+        )
+        self.tell(self.name, reason)
+        self.told_healthy = False
 
 
 async def poll_meter(

@@ -244,7 +244,7 @@ async def test_silence_delivers_nothing_and_is_told_once_when_the_last_reading_i
     lost, back = told(caplog)
     assert lost == 'meter.lost meter=grid reason="no answer" silent_s=5.4 policy=safe'
     assert back.startswith("meter.back meter=grid silent_s=")
-    assert timeline.health == [("grid", "no answer"), ("grid", None)]
+    assert timeline.health == [("grid", None), ("grid", "no answer"), ("grid", None)]
 
 
 async def test_one_lost_answer_is_no_outage(caplog):
@@ -254,7 +254,7 @@ async def test_one_lost_answer_is_no_outage(caplog):
     await timeline.play()
 
     assert told(caplog) == []
-    assert timeline.health == []
+    assert timeline.health == [("grid", None)]
 
 
 async def test_meter_that_never_answered_is_told_of(caplog):
@@ -264,6 +264,7 @@ async def test_meter_that_never_answered_is_told_of(caplog):
 
     [lost] = told(caplog)
     assert 'reason="cannot connect"' in lost
+    assert timeline.health == [("grid", "cannot connect")]
 
 
 async def test_lost_meter_is_found_within_two_seconds_of_its_return():
@@ -343,7 +344,8 @@ async def test_all_meters_of_a_site_are_polled_and_one_that_fails_harms_no_other
             )
         )
         async with asyncio.timeout(5):
-            assert (await health.get())[0] == "wrong"
+            told_of = [await health.get() for _ in site.meters]
+            assert {name for name, reason in told_of if reason} == {"wrong"}
             while seen != {"grid", "other"}:
                 seen.add((await delivered.get())[0])
         polling.cancel()
