@@ -8,9 +8,15 @@ from datetime import UTC, datetime
 from gateway.errors import PeerError
 from gateway.ocpp.error_codes import ErrorCode
 
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
+
 
 def parse_time(text: str) -> datetime:
-    """Return the instant in UTC; without zone it is UTC. Raises `PeerError`."""
+    """Return the instant in UTC; without zone it is UTC. Raises `PeerError`.
+
+    The year 10000 of UTC is the last instant of 9999: clouds write "for ever" in local time.
+    """
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
@@ -22,8 +28,8 @@ def parse_time(text: str) -> datetime:
         return instant.replace(tzinfo=UTC)
     try:
         return instant.astimezone(UTC)
-    except OverflowError as error:  # year 0 or 10000 in UTC
-        raise _unreadable() from error
+    except OverflowError:
+        return LAST if instant.year > 1 else FIRST
 
 
 def parse_optional_time(text: str | None) -> datetime | None:
@@ -42,7 +48,9 @@ def format_time_for_station(at: datetime) -> str:
 
 
 def _unusual(text: str) -> datetime:
-    # RFC 3339 allows a small z and the leap second, which datetime does not have
+    # RFC 3339 allows a small z, the leap second and the year 0, which datetime does not have
+    if text.startswith("0000-"):
+        return FIRST
     try:
         return datetime.fromisoformat(text.upper().replace(":60", ":59"))
     except ValueError as error:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import PeerError
-from gateway.ocpp.times import format_time, format_time_for_station, parse_time
+from gateway.ocpp.times import FIRST, LAST, format_time, format_time_for_station, parse_time
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -19,6 +19,9 @@ READ = {
     "offset": ("2026-11-22T14:00:00+02:00", NOON),
     "no zone is UTC": ("2026-11-22T12:00:00", NOON),
     "leap second": ("2026-11-22T11:59:60Z", NOON - timedelta(seconds=1)),
+    "for ever, west of Greenwich": ("9999-12-31T23:59:59-05:00", LAST),
+    "year 0": ("0000-01-01T00:00:00Z", FIRST),
+    "never, east of Greenwich": ("0001-01-01T00:00:00+01:00", FIRST),
     "1970": ("1970-01-01T00:00:00.000Z", datetime(1970, 1, 1, tzinfo=UTC)),
 }
 
@@ -31,9 +34,7 @@ def test_an_instant_is_read_as_utc(text: str, instant: datetime) -> None:
     assert read.tzinfo is UTC
 
 
-@pytest.mark.parametrize(
-    "text", ["", "yesterday", "2026-13-01T00:00:00Z", "0001-01-01T00:00+01:00"]
-)
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00:00Z", "2026-11-22T25:00Z"])
 def test_what_is_no_instant_is_the_peers_error(text: str) -> None:
     with pytest.raises(PeerError):
         parse_time(text)
