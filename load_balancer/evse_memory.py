@@ -25,6 +25,8 @@ from site_config.model import OnLoss
 
 SETTLE_S = 5.0
 """A vehicle follows a new duty cycle within this (IEC 61851-1, Annex A)."""
+CONFIRM_WITHIN_S = 12.0
+"""A station that has not confirmed a limit by then is taken not to follow it."""
 
 UNUSED_AFTER_S = 60.0
 """Drawing less than offered for so long, an EVSE gives the difference back."""
@@ -73,6 +75,8 @@ class EvseMemory:
         self.limit_da = 0
         self.changed_at = -inf
         """When it was last told another limit, or began to want one."""
+        self._confirmed_at = inf
+        """When that was seen to be confirmed; inf: not yet."""
         self.reason: Reason | None = None
         self.has_charged = False
         """Whether it was allowed anything since it began to want current."""
@@ -125,7 +129,7 @@ class EvseMemory:
     def tell(self, reason: Reason, now: float) -> None:
         """Remember that it is told `next_da`."""
         if self.next_da != self.limit_da:
-            self.limit_da, self.changed_at = self.next_da, now
+            self.limit_da, self.changed_at, self._confirmed_at = self.next_da, now, inf
         self.reason = reason
         self.has_charged = self.is_demanding and (self.has_charged or self.limit_da > 0)
 
@@ -179,13 +183,17 @@ class EvseMemory:
     ) -> None:
         if not self.is_demanding:
             self.is_demanding = True
-            self.changed_at = now
+            self.changed_at, self._confirmed_at = now, inf
             self.waiting_since = now
         if evse.waiting_since is not None:
             self.waiting_since = evse.waiting_since
         self.energy_wh = evse.energy_wh
         limit_da = self.limit_da
-        settled_at = self.changed_at + SETTLE_S
+        believed_a = self.node.maximum_a if evse.believed_a is None else evse.believed_a
+        believed_da = round(believed_a * 10)
+        if believed_da <= limit_da:
+            self._confirmed_at = min(self._confirmed_at, now)
+        settled_at = min(self._confirmed_at + SETTLE_S, self.changed_at + CONFIRM_WITHIN_S)
         is_settled = now >= settled_at
         most_da = max(measured_da)
 
@@ -200,19 +208,18 @@ class EvseMemory:
             self._learn_phases(measured_da, measured_at)
             self._notice_unused(most_da, measured_at)
 
-        believed_a = self.node.maximum_a if evse.believed_a is None else evse.believed_a
-        believed_da = round(believed_a * 10)
         self.counted_da = max(limit_da, believed_da, most_da)
-        allowed_da = limit_da if is_settled else max(limit_da, believed_da)
-        taken_da = believed_da if is_settled else 0
-        if most_da > taken_da and (measured_at >= settled_at or not is_settled):
-            taken_da = most_da
         self.fixed_da = NOTHING
-        if taken_da > allowed_da + DISOBEDIENT_FROM_DA:
-            self.floor_da = taken_da
-        elif taken_da > allowed_da:
-            self.fixed_da = (taken_da - allowed_da,) * 3
+        if is_settled:
+            reported_da = most_da if measured_at >= settled_at else 0
+            self._notice_disobedience(max(believed_da, reported_da) - limit_da)
         self._take_ceilings(evse.ceilings)
+
+    def _notice_disobedience(self, excess_da: int) -> None:
+        if excess_da > DISOBEDIENT_FROM_DA:
+            self.floor_da = self.limit_da + excess_da
+        elif excess_da > 0:
+            self.fixed_da = (excess_da,) * 3
 
     def _take_ceilings(self, ceilings: tuple[Ceiling, ...]) -> None:
         lowest = self._own_maximum

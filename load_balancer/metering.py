@@ -59,6 +59,8 @@ class MeteredCircuit:
         self._window_s = SETTLE_S + report_interval_s + meter.poll_s
         self._seen: deque[tuple[float, Triple]] = deque()
         """What others seemed to draw, with the reading's instant; oldest first."""
+        self._drawn: deque[tuple[float, Draws]] = deque()
+        """What our EVSEs were taken to draw, with the step's instant; oldest first."""
         self._newest_at = -inf
         self._good = 0
         self._silent_since: float | None = None
@@ -68,11 +70,21 @@ class MeteredCircuit:
     def observe(
         self, reading: MeterReading | None, draws: Draws, allowed_da: Sequence[int], now: float
     ) -> MeterLost | MeterBack | None:
-        """Take in the newest reading; returns what is worth telling about the meter."""
+        """Take in the newest reading; returns what is worth telling about the meter.
+
+        Args:
+            draws: as they are known now; a reading that comes late is compared with those
+                that were known when it was taken.
+            allowed_da: the limit of each phase.
+        """
+        self._drawn.append((now, draws))
         if reading is None or not all(map(isfinite, reading.currents)):
             return self._be_silent(None, now)
         if now - reading.taken_at > self._max_age_s:
             return self._be_silent(reading.taken_at, now)
+        while len(self._drawn) > 1 and self._drawn[1][0] <= reading.taken_at:
+            self._drawn.popleft()
+        draws = self._drawn[0][1]
         self.measured = PhaseCurrents(*map(abs, reading.currents))
         measured_da = _triple(ceil(current * 10 - ROUNDING) for current in self.measured)
         event = None
@@ -90,6 +102,8 @@ class MeteredCircuit:
         self.measured = None
         self._good = 0
         self._seen.clear()
+        while self._drawn[0][0] < now - self._max_age_s:
+            self._drawn.popleft()
         if self._is_announced or not (was_trusted or now - self._silent_since > self._max_age_s):
             return None
         self._is_announced = True

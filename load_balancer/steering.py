@@ -75,6 +75,22 @@ class Steering:
             if share.limit_da < memory.next_da and share.bound is not None:
                 memory.next_da = share.limit_da
                 cuts.append(Cut(memory, share.bound))
+        cuts += self._cut_stubborn(demanding, room)
+        return cuts
+
+    def _cut_stubborn(self, demanding: Sequence[EvseMemory], room: Room) -> list[Cut]:
+        """Pause who takes more than there is, although he has not obeyed so far."""
+        stubborn = [memory for memory in demanding if memory.floor_da and memory.next_da]
+        if not stubborn:
+            return []
+        floors_da = self._sums(demanding, [memory.floor_da for memory in demanding])
+        cuts = []
+        for memory in stubborn:
+            over = (n for n in self._path(memory) if floors_da[n] > max(0, room.now_da[n]))
+            node = next(over, None)
+            if node is not None:
+                memory.next_da = 0
+                cuts.append(Cut(memory, node))
         return cuts
 
     def share(self, demanding: Sequence[EvseMemory], room: Room) -> None:
