@@ -281,8 +281,8 @@ def _by_number_or_guess(draft: Draft, event: TransactionChanged) -> Transaction 
 
 def _sampled(draft: Draft, event: MetersSampled) -> None:
     cloud_evse = draft.slots.to_cloud(draft.station_id, event.evse_id)
-    if event.evse_id == 0 or cloud_evse is None:
-        # 0 upstream is the gateway itself, and a station's main meter is not the site's.
+    if cloud_evse is None:
+        # Of 0 too: upstream that is the gateway itself, and a station's main meter is not its.
         draft.note("meters.kept_here", evse=event.evse_id)
         return
     transaction = _sampled_transaction(draft, event)

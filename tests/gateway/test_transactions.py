@@ -277,7 +277,7 @@ def test_stop_under_a_foreign_number_ends_what_runs_with_its_token(told):
 def test_stop_nobody_knows_is_noted_and_not_sent_upward(unknown):
     desk = Desk()
     desk.hear(start(0, 0, 1), "B")
-    desk.hear(start(0, 0, 2), "B")
+    desk.hear(start(0, 0, 2, IdToken("CARD2")), "B")
 
     outcome = desk.hear(unknown, "B")
 
@@ -387,6 +387,26 @@ def test_repeated_meter_values_are_one_row_also_after_a_restart():
     desk.hear(meters(number, 20, "12"))
 
     assert desk.told() == [STARTED, UPDATED, UPDATED]
+
+
+def test_what_did_nothing_may_be_heard_again():
+    desk = Desk()
+    desk.hear(stop("-1"))
+    desk.hear(start())
+
+    desk.hear(stop("-1"))
+    desk.restart()
+    desk.hear(stop("-1"))
+
+    assert desk.told() == [STARTED, ENDED]
+
+
+def test_other_values_at_the_same_instant_are_another_event():
+    desk = Desk()
+    desk.hear(meters(None, 10, "12"))
+    desk.hear(meters(None, 10, "13"))
+
+    assert desk.told() == ["meters", "meters"]
 
 
 def test_older_event_told_again_is_known_after_a_restart_too():
@@ -573,6 +593,18 @@ def test_lost_start_is_made_up_from_what_is_known(event_type, told):
     started = desk.rows[0].event
     assert (started.at, started.register_wh, started.id_token) == (at(0), 0, CARD)
     assert any("start_made_up" in note for note in desk.notes)
+
+
+def test_register_at_the_start_may_be_told_at_the_end():
+    """SAP 2.0.1: Ended carries the samples of Transaction.Begin and of Transaction.End."""
+    desk = Desk()
+    desk.hear(event(STARTED, 0, "Authorized", evse_id=1), version=V201)
+    begin_and_end = (energy(0, "7", "Transaction.Begin"), energy(60, "15", "Transaction.End"))
+
+    desk.hear(event(ENDED, 60, "StopAuthorized", 1, meter_values=begin_and_end), version=V201)
+
+    ended = desk.transactions[1]
+    assert (ended.register_start_wh, ended.register_last_wh) == (7, 15)
 
 
 def test_start_that_comes_after_its_update_is_news_and_no_second_start():

@@ -11,11 +11,13 @@ TRANSACTION = Transaction(1, "uuid", "CP-01", 1, 1, 1, AT, "1", next_seq_no=4)
 
 async def test_seq_no_given_is_not_taken_back_by_an_older_word_on_the_transaction(tmp_path):
     store = await open_store(tmp_path / "site.db")
-    await store.commit([SaveTransaction(TRANSACTION)])
+    try:
+        await store.commit([SaveTransaction(TRANSACTION)])
 
-    await store.commit([MarkSent((9,), "m", b"{}", "ocpp2.0.1", 1, 5)])
-    await store.commit([SaveTransaction(TRANSACTION)])
+        await store.commit([MarkSent((9,), "m", b"{}", "ocpp2.0.1", 1, 5)])
+        await store.commit([SaveTransaction(TRANSACTION)])
 
-    (running,) = (await store.load()).running
+        (running,) = (await store.load()).running
+    finally:
+        await store.close()
     assert running.next_seq_no == 5
-    await store.close()
