@@ -127,6 +127,11 @@ class Peer:
         """When the peer last said something, monotonic seconds; first: when it connected."""
         return self._heard_at
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the socket is there: a call unanswered now met silence, not a loss."""
+        return self._is_running
+
     async def run(self, on_open: Callable[[], Awaitable[None]] | None = None) -> None:
         """Converse until the socket is closed; then every call of ours is `Unavailable`.
 
@@ -291,7 +296,8 @@ class Peer:
     async def _handle(self, call: Call) -> None:
         call, violation = self._judge(call)
         if violation is not None:
-            log.warning(
+            self._notice(
+                f"refused {call.action[:50]} {violation.sentence}",
                 "peer.refused peer=%s action=%.50r code=%s reason=%.255r",
                 *(self.name, call.action, violation.code, violation.sentence),
             )

@@ -217,6 +217,15 @@ async def test_call_that_cannot_be_mended_is_refused_without_its_values(caplog):
     assert "SECRET" not in caplog.text
 
 
+async def test_same_refusal_is_logged_once(caplog):
+    async with joined() as (_, wire):
+        for number in ("1", "2", "3"):
+            await wire.send(2, number, "Levitate", {})
+            await wire.frame()
+
+    assert caplog.text.count("peer.refused peer=CP-01 action='Levitate' code=NotImplemented") == 1
+
+
 async def test_sloppy_call_of_a_cloud_is_refused():
     async with joined(role=Role.STATION) as (_, wire):
         await wire.send(2, "1", "Reset", {"type": "Soft", "extra": 1})
