@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from gateway.simulation.cars import Conductors
 from gateway.simulation.cloud import Cloud
-from gateway.simulation.demo_site import CLOUD_IDENTITY, Ports
+from gateway.simulation.demo_site import Ports
 from gateway.simulation.plant import Place
 from gateway.simulation.traffic import Happening, Leaves, PlugsIn, ShowsCard
 from gateway.simulation.world import World
@@ -20,9 +20,6 @@ SUMMARY_EVERY_S = 60.0
 
 NEWS_A = 12.0
 """A change of all limits together that is worth a line, A."""
-
-CAUGHT_UP_S = 2.0
-"""So long without a new message, the cloud has heard what it missed."""
 
 
 class Story:
@@ -37,8 +34,7 @@ class Story:
         """What was told last of every car that charges."""
         self._summary_at: float | None = None
         self._heard_before: int | None = None
-        """Messages of the cloud when it came back; None: nothing to catch up."""
-        self._last_heard = (0, 0.0)
+        """Calls the cloud had heard when it came back; None: nothing to catch up."""
         self._complaints = 0
 
     def begin(self, ports: Ports, token: str) -> None:
@@ -80,7 +76,7 @@ class Story:
         """Tell what has changed since the last look."""
         self._hours = world.plant.hours(now)
         self._tell_limits(world)
-        self._tell_catching_up(cloud, now)
+        self._tell_catching_up(cloud)
         for complaint in cloud.complaints[self._complaints :]:
             self._say(f"[red]the cloud complains[/red]: {escape(complaint.text)}")
         self._complaints = len(cloud.complaints)
@@ -112,14 +108,16 @@ class Story:
             f"the building draws {building_a:.0f} of {rating_a:.0f} A"
         )
 
-    def _tell_catching_up(self, cloud: Cloud, now: float) -> None:
-        heard, since = self._last_heard
-        if cloud.calls_heard != heard:
-            self._last_heard = (cloud.calls_heard, now)
+    def _tell_catching_up(self, cloud: Cloud) -> None:
+        """Tell once what had waited has been heard: the newest event is no longer a late one."""
+        if self._heard_before is None:
             return
-        is_quiet = now - since >= CAUGHT_UP_S and cloud.is_connected(CLOUD_IDENTITY)
-        if self._heard_before is not None and is_quiet and heard > self._heard_before:
-            self._say(f"the cloud has caught up: {heard - self._heard_before} messages")
+        since = cloud.calls_heard - self._heard_before
+        events = [h for h in cloud.heard[-since:] if h.action == "TransactionEvent" and since]
+        late = sum(bool(h.payload.get("offline")) for h in events)
+        if late and not events[-1].payload.get("offline"):
+            seconds = (events[-1].at - events[0].at).total_seconds()
+            self._say(f"the cloud has caught up: {late} events that had waited, in {seconds:.1f} s")
             self._heard_before = None
 
     def _tell_summary(self, world: World, cloud: Cloud) -> None:

@@ -56,7 +56,7 @@ class Building:
 
     peak_a: Conductors
     """At the worst hour, A per phase."""
-    noise: float = 0.08
+    noise: float = 0.04
     """Largest deviation, as a part of the load."""
     seed: int = 1
 

@@ -31,9 +31,9 @@ TOKENS = tuple(f"04A1B2C3D4E5{n:02X}" for n in range(40))
 class Habits:
     """How lively the site is, s of `now`."""
 
-    mean_idle_s: float = 60.0
+    mean_idle_s: float = 45.0
     """Between one car and the next at an EVSE."""
-    mean_stay_s: float = 240.0
+    mean_stay_s: float = 150.0
     shows_card_after_s: float = 3.0
     first_within_s: float = 20.0
     """The first cars arrive in this time; the site is not empty for long."""
