@@ -8,13 +8,17 @@ A *node* is one conductor of one circuit, see `circuits`. What an EVSE draws on 
 draws on that node and on every node above it.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 from math import inf
 from typing import NamedTuple, TypeVar
 
 Number = TypeVar("Number", int, float)
+
+Kind = tuple[int, int, float]
+"""Minimum, maximum and weight: demands that rise alike."""
 
 ROUNDING_DA = 1e-6
 """Less than this is an error of arithmetic, not a current."""
@@ -124,16 +128,18 @@ class _Filling:
         self._demands = demands
         self.limits_da = [demand.maximum_da for demand in demands]
         self.bounds: list[int | None] = [None] * len(demands)
-        most_da, least_da, weights = ([0] * len(free_da), [0] * len(free_da), [0.0] * len(free_da))
-        for demand in demands:
+        self._kinds: list[Kind] = [
+            (demand.minimum_da, demand.maximum_da, demand.weight) for demand in demands
+        ]
+        most_da, least_da, weights = [0] * len(free_da), [0] * len(free_da), [0.0] * len(free_da)
+        for demand, (minimum_da, maximum_da, weight) in zip(demands, self._kinds, strict=True):
             for node in demand.nodes:
-                most_da[node] += demand.maximum_da
-                least_da[node] += demand.minimum_da
-                weights[node] += demand.weight
+                most_da[node] += maximum_da
+                least_da[node] += minimum_da
+                weights[node] += weight
         _add_up(most_da, parents)
         _add_up(least_da, parents)
         _add_up(weights, parents)
-
         is_contended = [most > max(0, free) for most, free in zip(most_da, free_da, strict=True)]
         paths = _paths(parents, is_contended)
         self._nodes = [
@@ -150,12 +156,13 @@ class _Filling:
                 self._rising[node].append(index)
         self._left_da = {node: free_da[node] for node in self._rising}
         """Free for those that still rise."""
-        start = min((demand.minimum_da / demand.weight for demand in demands), default=0.0)
+        starts = [minimum_da / weight for minimum_da, _, weight in self._kinds]
+        start = min(starts, default=0.0)
         self._levels = [
             (start + (free_da[node] - least_da[node]) / weights[node], node)
             for node in self._rising
         ]
-        """A heap of lower bounds."""
+        """A heap of lower bounds: as if all left their minimum together with the first."""
 
     def fill(self) -> None:
         heapify(self._levels)
@@ -167,14 +174,13 @@ class _Filling:
                 heappop(self._levels)
             elif node not in exact:
                 exact.add(node)
-                level = _full_level(self._left_da[node], [self._demands[i] for i in rising])
+                kinds = Counter(map(self._kinds.__getitem__, rising))
+                level = _full_level(self._left_da[node], kinds)
                 self._rising[node] = rising
                 heapreplace(self._levels, (level, node))
             else:
                 heappop(self._levels)
-                for index in rising:
-                    self._stop(index, node, level)
-                    exact.difference_update(self._nodes[index])
+                exact -= self._stop(rising, node, level)
 
     def hand_out_rest(self) -> None:
         """Give away what rounding down left, a deci-amp at a time, the smallest share first."""
@@ -197,27 +203,34 @@ class _Filling:
                     self.bounds[index] = None
             hungry = fed
 
-    def _stop(self, index: int, node: int, level: float) -> None:
-        demand = self._demands[index]
-        self._is_rising[index] = False
-        if level * demand.weight < demand.maximum_da:
-            limit_da = max(demand.minimum_da, int(level * demand.weight + ROUNDING_DA))
-            if limit_da < demand.maximum_da:
-                self.limits_da[index] = limit_da
-                self.bounds[index] = node
-        for other in self._nodes[index]:
-            self._left_da[other] -= self.limits_da[index]
+    def _stop(self, rising: Sequence[int], node: int, level: float) -> set[int]:
+        """Keep these demands at a level because a node is full; returns the nodes that touches."""
+        limits_da, left_da = self.limits_da, self._left_da
+        touched: set[int] = set()
+        for index in rising:
+            minimum_da, maximum_da, weight = self._kinds[index]
+            self._is_rising[index] = False
+            if level * weight < maximum_da:
+                limit_da = max(minimum_da, int(level * weight + ROUNDING_DA))
+                if limit_da < maximum_da:
+                    limits_da[index] = limit_da
+                    self.bounds[index] = node
+            limit_da = limits_da[index]
+            for other in self._nodes[index]:
+                left_da[other] -= limit_da
+            touched.update(self._nodes[index])
+        return touched
 
 
-def _full_level(left_da: int, demands: Sequence[Demand]) -> float:
-    """Return the level at which these demands together take all that is left."""
+def _full_level(left_da: int, kinds: Mapping[Kind, int]) -> float:
+    """Return the level at which demands of these kinds, so many of each, take all that is left."""
     slopes: dict[float, float] = {}
     used_da = 0
-    for demand in demands:
-        used_da += demand.minimum_da
-        start, stop = demand.minimum_da / demand.weight, demand.maximum_da / demand.weight
-        slopes[start] = slopes.get(start, 0.0) + demand.weight
-        slopes[stop] = slopes.get(stop, 0.0) - demand.weight
+    for (minimum_da, maximum_da, weight), count in kinds.items():
+        used_da += minimum_da * count
+        start, stop = minimum_da / weight, maximum_da / weight
+        slopes[start] = slopes.get(start, 0.0) + weight * count
+        slopes[stop] = slopes.get(stop, 0.0) - weight * count
     room_da, slope, level = float(left_da - used_da), 0.0, 0.0
     for turn in sorted(slopes):
         if slope > 0 and room_da <= slope * (turn - level):

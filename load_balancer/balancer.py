@@ -12,7 +12,7 @@ Rule 5: Same history, same decision.
 """
 
 from collections.abc import Sequence
-from operator import gt
+from operator import add, gt
 
 from load_balancer.circuits import CircuitNode, CircuitTree
 from load_balancer.decision import (
@@ -24,7 +24,7 @@ from load_balancer.decision import (
     MeterBack,
     MeterLost,
 )
-from load_balancer.evse_memory import NOTHING, Distrust, EvseMemory, deci_amps_below
+from load_balancer.evse_memory import Distrust, EvseMemory, deci_amps_below
 from load_balancer.explanation import Situation
 from load_balancer.inputs import (
     Ceiling,
@@ -38,6 +38,7 @@ from load_balancer.metering import Draws, MeteredCircuit
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Rule
 from load_balancer.steering import Cut, Room, Steering
+from load_balancer.tally import Tally
 from load_balancer.turns import Turns
 from site_config.model import OnLoss, Site
 
@@ -75,6 +76,8 @@ class Balancer:
         }
         self._steering = Steering(self._tree)
         self._turns = Turns()
+        self._low, self._drawn, self._counted, self._fixed = (Tally(self._tree) for _ in range(4))
+        """What the memories of these names say; `counted` only of those who can be told."""
 
     def step(self, inputs: SiteInputs, now: float) -> Decision:
         """Decide every limit anew from what is known at `now` and what was decided before."""
@@ -88,7 +91,7 @@ class Balancer:
         room, fixed_da = self._room(allowed_da)
         cuts = self._steering.cut(demanding, room, now)
         self._steering.share(demanding, room)
-        self._steering.rise(demanding, room, now)
+        self._steering.rise(demanding, self._counted.sums_da(), room, now)
         taken_da = self._steering.taken_da(demanding)
         idle = [m for m in self._memories if m.is_reachable and not m.is_demanding]
         self._steering.stand_by(idle, taken_da, room, now)
@@ -97,17 +100,23 @@ class Balancer:
                 memory.next_da = memory.at_most(memory.limit_da)
 
         promised_da = [taken + fixed for taken, fixed in zip(taken_da, fixed_da, strict=True)]
-        situation = self._situation(
-            demanding,
-            room=room,
-            promised_da=promised_da,
+
+        def find_free_da() -> list[int]:
+            shared_da = self._steering.shared_da(demanding)
+            return [rest - share for rest, share in zip(room.to_rise_da, shared_da, strict=True)]
+
+        situation = Situation(
+            self._tree,
+            now,
             allowed_da=allowed_da,
             rules=rules,
-            now=now,
+            taken_da=taken_da,
+            used_da=self._used_da(promised_da),
+            find_free_da=find_free_da,
         )
         events += [self._told(cut, situation) for cut in cuts]
         return Decision(
-            limits=self._tell(cuts, situation),
+            limits=self._tell(cuts, situation, now),
             circuits={
                 circuit.id: self._circuit(circuit, situation, promised_da)
                 for circuit in self._tree.circuits
@@ -136,16 +145,25 @@ class Balancer:
     def _observe_evses(self, evses: Sequence[EvseInput], now: float) -> None:
         known = {evse.key: evse for evse in evses}
         for memory in self._memories:
-            is_lost = memory.observe(known.get(memory.node.key), now)
-            if is_lost:
+            was_reachable = memory.is_reachable
+            if not memory.observe(known.get(memory.node.key), now):
+                continue
+            if was_reachable and not memory.is_reachable:
                 self._hold_path(memory.node.circuits, now)
+            nodes = memory.node.nodes
+            self._low.put(memory, nodes, memory.low_da)
+            self._drawn.put(memory, nodes, memory.drawn_da)
+            self._fixed.put(memory, nodes, memory.fixed_da)
+            counted_da = memory.counted_da if memory.is_demanding else 0
+            self._counted.put(memory, memory.nodes, (counted_da,) * len(nodes))
 
     def _observe_meters(
         self, circuits: dict[str, CircuitInput], allowed_da: Sequence[int], now: float
     ) -> list[Event]:
         if not self._meters:
             return []
-        low_da, drawn_da, most_da = self._draws()
+        low_da, drawn_da = self._low.sums_da(), self._drawn.sums_da()
+        most_da = list(map(add, self._counted.sums_da(), self._fixed.sums_da()))
         events: list[Event] = []
         for index, meter in self._meters.items():
             circuit = self._tree.circuits[index]
@@ -160,22 +178,6 @@ class Balancer:
             if was_trusted and not meter.is_trusted:
                 self._hold_path(self._tree.path(index), now)
         return events
-
-    def _draws(self) -> tuple[list[int], list[int], list[int]]:
-        """Return for each node what our EVSEs draw: at least, likely, at most."""
-        low_da, drawn_da, most_da = ([0] * len(self._tree.parents) for _ in range(3))
-        for memory in self._memories:
-            if memory.counted_da == 0:
-                continue
-            by_conductor = zip(memory.node.nodes, memory.low_da, memory.drawn_da, strict=False)
-            for node, low, drawn in by_conductor:
-                low_da[node] += low
-                drawn_da[node] += drawn
-            for node in memory.nodes:
-                most_da[node] += memory.counted_da
-        for sums in (low_da, drawn_da, most_da):
-            self._tree.add_up(sums)
-        return low_da, drawn_da, most_da
 
     def _obey_meters(self) -> None:
         """Pass the strictest policy of the meters that are not trusted down the tree."""
@@ -197,12 +199,7 @@ class Balancer:
 
     def _room(self, allowed_da: Sequence[int]) -> tuple[Room, list[int]]:
         """Return what is left for fair shares, and what is kept for EVSEs outside them."""
-        fixed_da = [0] * len(self._tree.parents)
-        for memory in self._memories:
-            if memory.fixed_da is not NOTHING:
-                for node, kept in zip(memory.node.nodes, memory.fixed_da, strict=False):
-                    fixed_da[node] += kept
-        self._tree.add_up(fixed_da)
+        fixed_da = self._fixed.sums_da()
         now_da = [allowed - fixed for allowed, fixed in zip(allowed_da, fixed_da, strict=True)]
         to_rise_da = list(now_da)
         for index, meter in self._meters.items():
@@ -213,17 +210,8 @@ class Balancer:
 
     # Answer.
 
-    def _situation(
-        self,
-        demanding: Sequence[EvseMemory],
-        *,
-        room: Room,
-        promised_da: Sequence[int],
-        allowed_da: Sequence[int],
-        rules: Sequence[Rule],
-        now: float,
-    ) -> Situation:
-        shared_da = self._steering.shared_da(demanding)
+    def _used_da(self, promised_da: Sequence[int]) -> list[int]:
+        """Return for each node the most that may flow, by promise or by measurement."""
         used_da = list(promised_da)
         for index, meter in self._meters.items():
             for phase in range(3):
@@ -231,18 +219,10 @@ class Balancer:
                 used_da[node] += meter.others_da[phase]
                 if meter.measured is not None:
                     used_da[node] = max(used_da[node], round(meter.measured[phase] * 10))
-        return Situation(
-            tree=self._tree,
-            now=now,
-            allowed_da=allowed_da,
-            rules=rules,
-            used_da=used_da,
-            free_da=[rest - share for rest, share in zip(room.to_rise_da, shared_da, strict=True)],
-            crowd=self._steering.crowd(demanding),
-        )
+        return used_da
 
     def _told(self, cut: Cut, situation: Situation) -> LimitCut:
-        circuit, phase = self._tree.place(cut.node)
+        circuit, phase = self._tree.places[cut.node]
         meter = self._meters.get(cut.node // 3)
         measured = meter.measured if meter is not None else None
         return LimitCut(
@@ -256,15 +236,16 @@ class Balancer:
             to_a=cut.memory.next_da / 10,
         )
 
-    def _tell(self, cuts: Sequence[Cut], situation: Situation) -> dict[EvseKey, Limit]:
-        cut_at = {cut.memory.node.key: cut.node for cut in cuts}
+    def _tell(self, cuts: Sequence[Cut], situation: Situation, now: float) -> dict[EvseKey, Limit]:
+        cut_at = {cut.memory: cut.node for cut in cuts}
+
+        def is_held(memory: EvseMemory) -> bool:
+            return self._steering.is_held(memory, now)
+
         limits = {}
         for memory in self._memories:
-            key = memory.node.key
-            is_held = self._steering.is_held(memory, situation.now)
-            reason = situation.explain(memory, cut_at.get(key), is_held=is_held)
-            memory.tell(reason, situation.now)
-            limits[key] = Limit(memory.limit_da / 10, reason)
+            reason = situation.explain(memory, cut_at.get(memory), is_held)
+            limits[memory.node.key] = memory.tell(reason, now)
         return limits
 
     def _circuit(

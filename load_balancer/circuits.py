@@ -70,6 +70,10 @@ class CircuitTree:
             for phase in range(3)
         )
         """For each node, those that carry its current: the root's first, itself last."""
+        self.places: tuple[tuple[str, Phase], ...] = tuple(
+            (circuit.id, phase) for circuit in self.circuits for phase in PHASES
+        )
+        """For each node, its circuit and its phase."""
         self.evses = tuple(
             EvseNode(
                 key=EvseKey(station_id, evse_id),
@@ -83,10 +87,6 @@ class CircuitTree:
             for station_id, station in site.stations.items()
             for evse_id, evse in station.evses.items()
         )
-
-    def place(self, node: int) -> tuple[str, Phase]:
-        """Return the circuit and the phase of a node."""
-        return self.circuits[node // 3].id, PHASES[node % 3]
 
     def add_up(self, sums: list[int]) -> None:
         """Turn what hangs directly on each node into what hangs below it, in place."""

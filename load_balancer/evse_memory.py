@@ -16,8 +16,9 @@ are several answers, each wrong on the harmless side of its question:
 from math import ceil, inf
 from typing import NamedTuple
 
-from load_balancer.allocation import Share
+from load_balancer.allocation import Demand, Share
 from load_balancer.circuits import EvseNode
+from load_balancer.decision import Limit
 from load_balancer.inputs import Ceiling, EvseInput
 from load_balancer.phases import PhaseCurrents
 from load_balancer.reasons import Reason, Rule
@@ -75,9 +76,11 @@ class EvseMemory:
         self.limit_da = 0
         self.changed_at = -inf
         """When it was last told another limit, or began to want one."""
-        self._confirmed_at = inf
-        """When that was seen to be confirmed; inf: not yet."""
+        self.settled_at = -inf
+        """When the vehicle follows that, or never will."""
+        self._is_confirmed = True
         self.reason: Reason | None = None
+        self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
         self.has_charged = False
         """Whether it was allowed anything since it began to want current."""
 
@@ -89,7 +92,9 @@ class EvseMemory:
         self.waiting_since = 0.0
         self.ceiling = self._own_maximum
         """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
+        self._ceiling_da = 0
         self.maximum_da = 0
+        """That, or less while a meter is lost."""
 
         self.nodes = node.nodes
         """Where the vehicle draws, as far as that is known."""
@@ -99,6 +104,8 @@ class EvseMemory:
         """Per conductor, what is kept for it outside the fair share."""
         self.counted_da = 0
         self.floor_da = 0
+        self.demand = Demand(self.nodes, 0, 0)
+        """What it asks of the fair share."""
 
         self.next_da = 0
         """The limit this step is about to tell."""
@@ -107,6 +114,8 @@ class EvseMemory:
         self.distrust: Distrust | None = None
         """The meter above it that is not trusted."""
 
+        self._seen: tuple[object, ...] | None = None
+        """What the last conclusions were drawn from; None: draw them anew."""
         self._learnt_at = -inf
         self._unused_since: float | None = None
         self._unused_ceiling_da: int | None = None
@@ -116,48 +125,80 @@ class EvseMemory:
     def obey(self, distrust: Distrust | None) -> None:
         """Take the policy of a meter that is not trusted into its own maximum."""
         self.distrust = distrust
-        if distrust is None or distrust.policy is OnLoss.HOLD:
-            return
-        most_da = self.safe_da if distrust.policy is OnLoss.SAFE else 0
-        self.maximum_da = min(self.maximum_da, most_da)
+        most_da = self._ceiling_da
+        if distrust is not None and distrust.policy is not OnLoss.HOLD:
+            most_da = min(most_da, self.safe_da if distrust.policy is OnLoss.SAFE else 0)
+        self.maximum_da = most_da
+        if self.demand.maximum_da != most_da or self.demand.nodes is not self.nodes:
+            self.demand = Demand(self.nodes, self.minimum_da, most_da, self.node.weight)
 
     def at_most(self, limit_da: int) -> int:
         """Return what of a limit it may have: within its maximum, and its minimum or nothing."""
         limit_da = min(limit_da, self.maximum_da)
         return limit_da if limit_da >= self.minimum_da else 0
 
-    def tell(self, reason: Reason, now: float) -> None:
-        """Remember that it is told `next_da`."""
+    def tell(self, reason: Reason, now: float) -> Limit:
+        """Remember that it is told `next_da`, and why."""
         if self.next_da != self.limit_da:
-            self.limit_da, self.changed_at, self._confirmed_at = self.next_da, now, inf
-        self.reason = reason
+            self.limit_da = self.next_da
+            self._begin_to_settle(now)
         self.has_charged = self.is_demanding and (self.has_charged or self.limit_da > 0)
+        if reason is not self.reason or self.limit.limit_a != self.limit_da / 10:
+            self.reason = reason
+            self.limit = Limit(self.limit_da / 10, reason)
+        return self.limit
+
+    def _begin_to_settle(self, now: float) -> None:
+        self.changed_at, self.settled_at = now, now + CONFIRM_WITHIN_S
+        self._is_confirmed = False
 
     def observe(self, evse: EvseInput | None, now: float) -> bool:
-        """Take in what is known now, None: nothing. Returns whether the station was lost."""
-        was_reachable = self.is_reachable
-        self.floor_da = 0
+        """Take in what is known now, None: nothing. Returns whether it may change anything."""
         if evse is None or not evse.is_reachable:
+            self._seen = None
             self._be_unreachable(evse)
-            return was_reachable
-        self.is_reachable = True
-        self.has_transaction = evse.wants_current or evse.has_transaction
+            return True
         measured_at = evse.measured_at
-        if measured_at is None or now - measured_at > self._report_age_s or not evse.measured:
-            measured_da, measured_at = NOTHING, -inf
-        else:
+        is_fresh = (
+            measured_at is not None
+            and evse.measured is not None
+            and now - measured_at <= self._report_age_s
+        )
+        self.energy_wh = evse.energy_wh
+        seen = (
+            evse.wants_current,
+            evse.has_transaction,
+            evse.believed_a,
+            measured_at if is_fresh else None,
+            evse.ceilings,
+            evse.waiting_since,
+            self.limit_da,
+            now >= self.settled_at,
+        )
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        self.is_reachable = True
+        self._take_in(evse, measured_at if is_fresh else None, now)
+        return True
+
+    def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
+        self.floor_da = 0
+        self.has_transaction = evse.wants_current or evse.has_transaction
+        measured_da = NOTHING
+        if measured_at is not None and evse.measured is not None:
             measured_da = _deci_amps(evse.measured)
         if evse.wants_current:
-            self._be_charging(evse, measured_da, measured_at, now)
+            self._be_charging(evse, measured_da, -inf if measured_at is None else measured_at, now)
         else:
             self._be_idle(measured_da)
-        return False
 
     def _be_unreachable(self, evse: EvseInput | None) -> None:
         self.is_reachable = self.is_demanding = False
+        self.floor_da = 0
         if evse is not None:
             self.has_transaction = evse.wants_current or evse.has_transaction
-        self.maximum_da = self.safe_da if self.has_transaction else 0
+        self._ceiling_da = self.safe_da if self.has_transaction else 0
         believed_a = evse.believed_a if evse is not None else None
         if believed_a is None:
             # It may be what it last was, or have fallen to its safe current by itself.
@@ -172,7 +213,7 @@ class EvseMemory:
 
     def _be_idle(self, measured_da: tuple[int, ...]) -> None:
         self.is_demanding = False
-        self.maximum_da = self.minimum_da if self.has_transaction else 0
+        self._ceiling_da = self.minimum_da if self.has_transaction else 0
         self.low_da = self.drawn_da = self.fixed_da = measured_da
         self.counted_da = max(measured_da)
         self.nodes = self.node.nodes
@@ -183,7 +224,7 @@ class EvseMemory:
     ) -> None:
         if not self.is_demanding:
             self.is_demanding = True
-            self.changed_at, self._confirmed_at = now, inf
+            self._begin_to_settle(now)
             self.waiting_since = now
         if evse.waiting_since is not None:
             self.waiting_since = evse.waiting_since
@@ -191,9 +232,10 @@ class EvseMemory:
         limit_da = self.limit_da
         believed_a = self.node.maximum_a if evse.believed_a is None else evse.believed_a
         believed_da = round(believed_a * 10)
-        if believed_da <= limit_da:
-            self._confirmed_at = min(self._confirmed_at, now)
-        settled_at = min(self._confirmed_at + SETTLE_S, self.changed_at + CONFIRM_WITHIN_S)
+        if believed_da <= limit_da and not self._is_confirmed:
+            self._is_confirmed = True
+            self.settled_at = min(now + SETTLE_S, self.settled_at)
+        settled_at = self.settled_at
         is_settled = now >= settled_at
         most_da = max(measured_da)
 
@@ -230,7 +272,7 @@ class EvseMemory:
         if unused_da is not None and unused_da < lowest.value_a * 10:
             lowest = Ceiling(Rule.NO_DEMAND, unused_da / 10)
         self.ceiling = lowest
-        self.maximum_da = deci_amps_below(lowest.value_a)
+        self._ceiling_da = deci_amps_below(lowest.value_a)
 
     def _learn_phases(self, measured_da: tuple[int, ...], measured_at: float) -> None:
         """Count a vehicle only where it draws; on every conductor until that is clear."""

@@ -3,7 +3,7 @@
 Pure. Currents are A RMS per phase.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from load_balancer.phases import Phase
@@ -65,16 +65,6 @@ class Reason:
     """What that was compared with, see `SENTENCES`; None: unknown."""
     since: float
     """Monotonic seconds since when this rule holds at this place, whatever its numbers."""
-
-    def after(self, previous: "Reason | None") -> "Reason":
-        """Return this reason, older if the same rule held at the same place before."""
-        if previous is not None and (previous.rule, previous.circuit, previous.phase) == (
-            self.rule,
-            self.circuit,
-            self.phase,
-        ):
-            return replace(self, since=previous.since)
-        return self
 
     def sentence(self) -> str:
         """Say it to an electrician, with both numbers.

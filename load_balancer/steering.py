@@ -8,6 +8,7 @@ monotonic seconds.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from operator import sub
 
 from load_balancer.allocation import Demand, Share, allocate
 from load_balancer.circuits import CircuitTree
@@ -48,23 +49,35 @@ class Steering:
     def __init__(self, tree: CircuitTree) -> None:
         self._tree = tree
         self._held_until = [-inf] * len(tree.parents)
+        self._all_held_until = -inf
+        """The latest of them: nothing is held any more after that."""
+        self._shared: tuple[list[EvseMemory], list[Demand], list[int]] | None = None
+        """Whose demands in which room the shares were last found for; None: find them anew."""
+        self._taken: tuple[object, list[int]] = (None, [])
+        """What was last added up, and the sums."""
         self._paths: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     def hold(self, nodes: Iterable[int], now: float) -> None:
         """Let nobody rise on these conductors for a while."""
+        self._all_held_until = now + HOLD_OFF_S
         for node in nodes:
             self._held_until[node] = now + HOLD_OFF_S
 
     def is_held(self, memory: EvseMemory, now: float) -> bool:
+        """Return whether an EVSE has to wait because something happened on a conductor of his."""
+        if self._all_held_until <= now:
+            return False
         return any(self._held_until[node] > now for node in self._path(memory))
 
     def cut(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> list[Cut]:
         """Bring everybody within his own maximum, and every conductor within its room."""
         for memory in demanding:
             memory.next_da = memory.at_most(memory.limit_da)
-        standing_da = self._sums(demanding, [max(m.next_da, m.floor_da) for m in demanding])
+        standing_da = self.taken_da(demanding)
         too_full = [
-            node for node, sum_da in enumerate(standing_da) if sum_da > max(0, room.now_da[node])
+            node
+            for node, (standing, room_da) in enumerate(zip(standing_da, room.now_da, strict=True))
+            if standing > room_da and standing > 0
         ]
         if not too_full:
             return []
@@ -95,18 +108,28 @@ class Steering:
 
     def share(self, demanding: Sequence[EvseMemory], room: Room) -> None:
         """Find everybody's fair share of what may be risen into."""
-        demands = [Demand(m.nodes, m.minimum_da, m.maximum_da, m.node.weight) for m in demanding]
+        demands = [memory.demand for memory in demanding]
+        is_obeyed = not any(memory.floor_da for memory in demanding)
+        asked = (list(demanding), demands, list(room.to_rise_da))
+        if is_obeyed and asked == self._shared:
+            return
+        self._shared = asked if is_obeyed else None
         for memory, share in self._allocate(demanding, demands, room.to_rise_da):
             is_kept = 0 < share.limit_da <= memory.floor_da
             memory.share = Share(memory.next_da, share.bound) if is_kept else share
 
-    def rise(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> None:
-        """Raise who is below his fair share; where nothing is free, take it from who is above."""
+    def rise(
+        self, demanding: Sequence[EvseMemory], counted_da: Sequence[int], room: Room, now: float
+    ) -> None:
+        """Raise who is below his fair share; where nothing is free, take it from who is above.
+
+        Args:
+            counted_da: for each node the highest that those who want current may draw now.
+        """
         rising = [memory for memory in demanding if self._may_rise(memory, now)]
         if not rising:
             return
-        counted_da = self._sums(demanding, [memory.counted_da for memory in demanding])
-        free_da = [room - kept for room, kept in zip(room.to_rise_da, counted_da, strict=True)]
+        free_da = list(map(sub, room.to_rise_da, counted_da))
         contested: set[int] = set()
         for memory in rising:
             contested.update(self._raise(memory, free_da))
@@ -139,15 +162,15 @@ class Steering:
 
     def taken_da(self, demanding: Sequence[EvseMemory]) -> list[int]:
         """Return for each node what those who want current may have, or take anyway."""
-        return self._sums(demanding, [max(m.next_da, m.floor_da) for m in demanding])
+        taken_da = [memory.floor_da or memory.next_da for memory in demanding]
+        asked = (taken_da, [memory.nodes for memory in demanding])
+        if asked != self._taken[0]:
+            self._taken = (asked, self._sums(demanding, taken_da))
+        return list(self._taken[1])
 
     def shared_da(self, demanding: Sequence[EvseMemory]) -> list[int]:
         """Return for each node the sum of the fair shares."""
         return self._sums(demanding, [memory.share.limit_da for memory in demanding])
-
-    def crowd(self, demanding: Sequence[EvseMemory]) -> list[int]:
-        """Return for each node how many want current there."""
-        return self._sums(demanding, [1] * len(demanding))
 
     def _may_rise(self, memory: EvseMemory, now: float) -> bool:
         missing_da = memory.share.limit_da - memory.next_da
@@ -207,8 +230,9 @@ class Steering:
     def _sums(self, memories: Sequence[EvseMemory], currents_da: Sequence[int]) -> list[int]:
         sums = [0] * len(self._tree.parents)
         for memory, current_da in zip(memories, currents_da, strict=True):
-            for node in memory.nodes:
-                sums[node] += current_da
+            if current_da:
+                for node in memory.nodes:
+                    sums[node] += current_da
         self._tree.add_up(sums)
         return sums
 
