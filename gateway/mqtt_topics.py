@@ -1,0 +1,73 @@
+"""What the gateway says over MQTT and where: topics and payloads below `<prefix>/<site>/`.
+
+Pure. A name from the site file becomes one topic level whatever it contains: `/`, `+`, `#` and `%`
+are written as %2F, %2B, %23 and %25. Payloads are the parts of `GET /api/v1/site`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from gateway.site_state import SiteState, snapshot
+
+ONLINE, OFFLINE = "online", "offline"
+
+AGEING = frozenset({"age_s", "oldest_age_s", "since"})
+"""Keys that grow by themselves: no reason to publish anew."""
+
+Messages = dict[str, dict[str, Any]]
+"""Topic -> JSON object."""
+
+
+class Topics:
+    """The topics of one site."""
+
+    def __init__(self, prefix: str, site_id: str, circuits: Iterable[str]) -> None:
+        self._base = f"{prefix.strip('/')}/{_level(site_id)}"
+        self.availability = f"{self._base}/availability"
+        self.wishes = f"{self._base}/circuits/+/limit/set"
+        """Filter of every wish to limit a circuit."""
+        self._circuits = {self.wish(circuit): circuit for circuit in circuits}
+
+    def wish(self, circuit: str) -> str:
+        return f"{self._base}/circuits/{_level(circuit)}/limit/set"
+
+    def circuit_of(self, wish_topic: str) -> str | None:
+        """Return the circuit a wish is for; None: there is none of that name."""
+        return self._circuits.get(wish_topic)
+
+    def error_of(self, wish_topic: str) -> str:
+        """Return where it is said why a wish was refused."""
+        return wish_topic.removesuffix("/set") + "/error"
+
+    def of(self, part: str, name: str | None = None) -> str:
+        return f"{self._base}/{part}" if name is None else f"{self._base}/{part}/{_level(name)}"
+
+
+def messages(
+    state: SiteState, topics: Topics, health: Mapping[str, Any], now: float, now_utc: datetime
+) -> Messages:
+    """Return everything that is published and retained about the site."""
+    seen = snapshot(state, now, now_utc)
+    told: Messages = {
+        topics.of("site"): {"site": seen["site"], "cloud": seen["cloud"], "health": dict(health)}
+    }
+    for part in ("meters", "circuits", "stations"):
+        for name, payload in seen[part].items():
+            told[topics.of(part, name)] = payload
+    for name, circuit in state.circuits.items():
+        told[topics.of("circuits", name)]["limited_by"] = circuit.limited_by
+    return told
+
+
+def without_ages(payload: Any) -> Any:
+    """Return the payload without what changes by itself, to see whether anything else did."""
+    if isinstance(payload, dict):
+        return {key: without_ages(value) for key, value in payload.items() if key not in AGEING}
+    return payload
+
+
+def _level(name: str) -> str:
+    for character in "%/+#\0":
+        name = name.replace(character, f"%{ord(character):02X}")
+    return name
