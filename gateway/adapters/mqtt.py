@@ -27,7 +27,7 @@ from gateway.mqtt_topics import OFFLINE, ONLINE, Topics, messages, without_ages
 from gateway.operations import Caller, NotAllowed, NotFound, Operations
 from gateway.records import LimitSource
 from gateway.site_state import SiteState
-from site_config.model import Mqtt, Role
+from site_config.model import Mqtt, Role, Site
 
 log = logging.getLogger(__name__)
 
@@ -235,6 +235,20 @@ class SiteOnMqtt:
             self._on_outage(None)
         self._away_since = None
         self._retry_s = self._pace.first_retry_s
+
+
+async def run_mqtt(
+    site: Site,
+    state: SiteState,
+    operations: Operations,
+    now: Callable[[], float],
+    now_utc: Callable[[], datetime],
+    *,
+    on_outage: Callable[[str | None], None] = lambda reason: None,
+) -> None:
+    """Keep a site that has a broker on it, until cancelled; see `SiteOnMqtt`."""
+    if site.mqtt is not None:
+        await SiteOnMqtt(site.mqtt, state, operations, now, now_utc, on_outage=on_outage).run()
 
 
 def _is_cancelled() -> bool:

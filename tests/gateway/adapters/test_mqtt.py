@@ -10,7 +10,7 @@ from datetime import timedelta
 import aiomqtt
 import pytest
 
-from gateway.adapters.mqtt import CALLER, Pace, SiteOnMqtt
+from gateway.adapters.mqtt import CALLER, Pace, SiteOnMqtt, run_mqtt
 from gateway.records import CircuitLimit, LimitSource
 from load_balancer.phases import PhaseCurrents
 from site_config.model import Mqtt
@@ -141,6 +141,18 @@ async def test_a_site_is_retained_for_whoever_comes_later(broker, site, ear):
             assert json.loads(await latecomer.hear(GARAGE))["rating_a"] == 63
             assert json.loads(await latecomer.hear(f"{BASE}/meters/grid"))["healthy"] is True
             assert json.loads(await latecomer.hear(f"{BASE}/site"))["site"]["name"] == "Depot North"
+
+
+async def test_a_site_file_alone_says_where_and_as_whom(broker, site, ear):
+    mqtt = Mqtt(url=broker.url, topic_prefix="north/sites")
+    config = site.state.site.model_copy(update={"mqtt": mqtt})
+    running = asyncio.create_task(
+        run_mqtt(config, site.state, site.operations, lambda: NOW, lambda: NOON)
+    )
+
+    assert await ear.hear("north/sites/depot-north/availability") == b"online"
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_what_changes_is_published_and_what_does_not_is_not(broker, site, ear):
