@@ -87,6 +87,7 @@ async def run(
     stop: asyncio.Event,
     on_listening: Callable[[Listening], None] = lambda _: None,
     on_built: Callable[["Gateway"], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], datetime] = utc_now,
 ) -> None:
     """Run the gateway of a proved site until `stop` is set.
@@ -97,7 +98,7 @@ async def run(
     store = await open_store(data_dir / DATABASE)
     try:
         kept = await store.load()
-        gateway = Gateway(site, store, kept, wall_clock)
+        gateway = Gateway(site, store, kept, clock, wall_clock)
         await gateway.restore(kept)
         on_built(gateway)
         async with gateway.server:
@@ -115,9 +116,15 @@ class Gateway:
     """Everything of one site, built and connected; nothing runs before `run_until`."""
 
     def __init__(
-        self, site: Site, store: Store, kept: Kept, wall_clock: Callable[[], datetime]
+        self,
+        site: Site,
+        store: Store,
+        kept: Kept,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], datetime],
     ) -> None:
-        self.site, self.store, self.wall_clock = site, store, wall_clock
+        self.site, self.store = site, store
+        self.clock, self.wall_clock = clock, wall_clock
         self.parts = Parts.of(
             site, kept, firmware=package_version("site-gateway"), at=self.wall_clock()
         )
@@ -164,7 +171,7 @@ class Gateway:
             profiles=self.parts.profiles,
             stations=self.stations,
             notify=Notify(self._wake_cloud, self._unbalanced.set, log.info, self._spawn),
-            clock=time.monotonic,
+            clock=self.clock,
         )
         self.rounds = Rounds(
             balancer=Balancer(self.site),
@@ -172,7 +179,7 @@ class Gateway:
             state=self.state,
             deliveries=self.deliveries,
             stations=self.stations,
-            clock=time.monotonic,
+            clock=self.clock,
             clock_utc=self.wall_clock,
             spawn=self._spawn,
             log=log.warning,
@@ -191,7 +198,7 @@ class Gateway:
         self.speech = CloudSpeech(
             self.cloud,
             self.around,
-            clock=time.monotonic,
+            clock=self.clock,
             follow_up=self.desk.follow_up,
             registered=self._registered,
             log=log.warning,
@@ -209,7 +216,7 @@ class Gateway:
         upward = CloudUpward(
             self.cloud,
             self.store.read_lane,
-            time.monotonic,
+            self.clock,
             self.wall_clock,
             self._wake_cloud_later,
         )
@@ -265,7 +272,12 @@ class Gateway:
                     self._balance(),
                     self._keep_house(),
                     self.uplink.run(),
-                    poll_meters(self.site, self._meter_read, tell_health=self._meter_health),
+                    poll_meters(
+                        self.site,
+                        self._meter_read,
+                        tell_health=self._meter_health,
+                        clock=self.clock,
+                    ),
                     run_schedule(self.site, self._window_edge),
                     systemd.keep_watchdog_quiet(),
                     self._serve_web(on_listening),
@@ -296,7 +308,7 @@ class Gateway:
     async def _keep_house(self) -> None:
         """Note what nobody says: time passing, the store failing, limits running out."""
         while True:
-            now, at = time.monotonic(), self.wall_clock()
+            now, at = self.clock(), self.wall_clock()
             self.cloud.statuses.handle_timer(now, at)
             depth = self.outbox.depth()
             cloud = self.state.cloud
@@ -315,7 +327,7 @@ class Gateway:
         from gateway.adapters.web.desk import Desk  # noqa: PLC0415
         from gateway.adapters.web.server import serve  # noqa: PLC0415
 
-        desk = Desk(self.state, self.operations, self.counters, time.monotonic, self.wall_clock)
+        desk = Desk(self.state, self.operations, self.counters, self.clock, self.wall_clock)
         port = self.server.port
         await serve(
             self.site.web, desk, on_listening=lambda url: on_listening(Listening(port, url))
@@ -326,7 +338,7 @@ class Gateway:
             return
         from gateway.adapters.mqtt import run_mqtt  # noqa: PLC0415 - only where there is a broker
 
-        await run_mqtt(self.site, self.state, self.operations, time.monotonic, self.wall_clock)
+        await run_mqtt(self.site, self.state, self.operations, self.clock, self.wall_clock)
 
     # Stations.
 

@@ -16,7 +16,7 @@ import orjson
 
 from gateway.batches import Batch
 from gateway.cloud_station import CloudStation, Saying
-from gateway.errors import BadAnswer, CallRefused, GatewayError, InvalidMessage, Unavailable
+from gateway.errors import GatewayError, InvalidMessage, PeerError, Unavailable
 from gateway.events import (
     Booted,
     Event,
@@ -131,7 +131,7 @@ class CloudSpeech:
             answer = codec.parse_answer(action, answered)
         except Unavailable:
             raise
-        except (CallRefused, BadAnswer) as error:
+        except PeerError as error:  # refused, or answered with nonsense
             await self._refused(batch, error.code, error.description)
         except (InvalidMessage, LookupError, TypeError, ValueError) as error:
             await self._refused(batch, "FormatViolation", f"not sent: {error}")

@@ -8,7 +8,7 @@ transaction) is handed to `spawn`. Owns no socket, no clock, no task.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.actions import Stations
@@ -201,7 +201,9 @@ class StationDesk:
         """Do what an answer asks for; what takes long is spawned."""
         match followup:
             case ReportStatus(status):
-                self._statuses.changed(status)
+                # 2.0.1 wants a time where 1.6 may leave it out: it is told as of now.
+                at = status.at or self._around.clock_utc()
+                self._statuses.changed(replace(status, at=at))
                 self._notify.cloud()
             case ReportChargingState(number, state):
                 self._statuses.charging_state_changed(number, state)

@@ -19,7 +19,6 @@ from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
-from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from gateway.adapters.peer import Peer, Role, Trace
@@ -139,7 +138,7 @@ class Uplink:
         )
         self._station.connected(version, self._loop.time())
         self._link_changed(LinkState(True, version))
-        speaking = asyncio.create_task(self._speak(peer, codec, websocket))
+        speaking = asyncio.create_task(self._speak(peer, codec))
         speaking.add_done_callback(lambda _: websocket.transport.abort())
         try:
             await peer.run()
@@ -153,7 +152,7 @@ class Uplink:
             raise error
         return _why_closed(websocket)
 
-    async def _speak(self, peer: Peer, codec: Codec, websocket: ClientConnection) -> None:
+    async def _speak(self, peer: Peer, codec: Codec) -> None:
         async def call(action: str, payload: Payload, unique_id: str) -> Payload:
             timeout_s = self._cloud.call_timeout_s
             return await peer.call(action, payload, timeout_s=timeout_s, unique_id=unique_id)
@@ -169,14 +168,14 @@ class Uplink:
             try:
                 await self._speech.say(saying, codec, call)
             except Unavailable as error:
-                await self._unanswered(saying, error, websocket)
+                await self._unanswered(saying, error, peer)
                 return
 
     async def _unanswered(
-        self, saying: Saying, error: Unavailable, websocket: ClientConnection
+        self, saying: Saying, error: Unavailable, peer: Peer
     ) -> None:
         """Silence costs an attempt and the socket (2.0.1 Part 4 §3.2), a lost link nothing."""
-        if websocket.state is not State.OPEN:
+        if not peer.is_running:
             return
         log.warning('cloud.silent reason="%s" action=reconnect', error.reason)
         if saying.batch is not None:

@@ -1,6 +1,7 @@
 """A whole site on loopback: simulated stations below the real gateway, a strict cloud above it."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -28,12 +29,17 @@ class HandClock:
     def __init__(self):
         self.began = datetime.now(UTC)
         self.now = 0.0
+        self.skipped_s = 0.0
 
     def __call__(self):
         return self.now
 
     def wall(self):
         return self.began + timedelta(seconds=self.now)
+
+    def monotonic(self):
+        """What the balancer counts by: real time, and whatever was skipped."""
+        return time.monotonic() + self.skipped_s
 
 
 class Bench:
@@ -108,6 +114,7 @@ class Depot:
                 stop=self._stop,
                 on_listening=on_listening,
                 on_built=self._built,
+                clock=self.clock.monotonic,
                 wall_clock=self.clock.wall,
             )
         )
@@ -144,8 +151,17 @@ class Depot:
         )
         self._links.append(asyncio.create_task(link.run()))
         bench = Bench(link, clock)
+        await self.until(lambda: all(d.is_connected for d in self.deliveries(identity)))
         await bench.settled()
         return bench
+
+    def deliveries(self, identity):
+        return self.gateway.deliveries.of(identity)
+
+    async def set_up(self, bench):
+        """The station has what makes it fall low by itself."""
+        identity = bench.station.settings.identity
+        await self.until(lambda: all(d.has_safe_default for d in self.deliveries(identity)))
 
     async def close(self):
         for link in self._links:
@@ -156,7 +172,7 @@ class Depot:
     async def until(self, condition):
         """Wait for something in the gateway's read model; looked at often, never slept out."""
         async with asyncio.timeout(PATIENCE_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - a read model has no event to wait for
                 await asyncio.sleep(0.01)
 
     async def registered(self):
