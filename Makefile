@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: demo test check lint bench clean help
+.PHONY: demo test lint bench wheel lock clean help
 
 help:  ## what can be done
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +26,18 @@ lint: $(INSTALLED)  ## style and types
 bench: $(INSTALLED)  ## print the measured figures of the README
 	$(BIN)/python -m tests.benchmarks.all
 
+wheel: $(INSTALLED)  ## build dist/site_gateway-*.whl, which the runbook installs
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+COMPILE := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --no-header --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
+lock: $(INSTALLED)  ## pin what pyproject.toml asks for: here, and for the site's PC
+	$(BIN)/pip install --quiet --disable-pip-version-check pip-tools
+	$(COMPILE) --extra dev --output-file requirements.txt pyproject.toml
+	cp requirements.txt deploy/requirements.txt
+	$(COMPILE) --output-file deploy/requirements.txt pyproject.toml
+
 .PHONY: system
 system:  ## foreign software of tests/interop: mosquitto, chromium, node
 	./deploy/install-test-software.sh
@@ -37,4 +49,4 @@ $(INSTALLED): requirements.txt pyproject.toml
 	touch $@
 
 clean:  ## forget what was installed
-	rm -rf $(VENV) tests/interop/node_modules
+	rm -rf $(VENV) tests/interop/node_modules dist build

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the foreign software that `make test` runs against, when it is missing and we may:
-# from Debian mosquitto, chromium, openssl, nodejs, npm; from npm what tests/interop/package.json pins.
+# from Debian mosquitto, chromium, openssl, nodejs, npm, systemd; from npm what tests/interop/package.json pins.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,7 @@ needs chromium chromium
 needs openssl openssl
 needs node nodejs
 needs npm npm
+needs systemd-analyze systemd
 
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
