@@ -338,7 +338,14 @@ class Gateway:
             return
         from gateway.adapters.mqtt import run_mqtt  # noqa: PLC0415 - only where there is a broker
 
-        await run_mqtt(self.site, self.state, self.operations, self.clock, self.wall_clock)
+        await run_mqtt(
+            self.site,
+            self.state,
+            self.operations,
+            self.clock,
+            self.wall_clock,
+            on_outage=lambda reason: self.parts.problem("mqtt", reason or ""),
+        )
 
     # Stations.
 
