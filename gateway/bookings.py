@@ -9,7 +9,7 @@ Rows carry upstream EVSE numbers, connector 1, and no transaction id: that is pu
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.drafts import UPSTREAM_CONNECTOR, Draft, RemoteStart
 from gateway.events import (
@@ -22,6 +22,9 @@ from gateway.events import (
 )
 from gateway.meter_registers import Registers, read_registers
 from gateway.records import Transaction
+
+STATUS_OF_NOW = timedelta(seconds=10)
+"""An older status was kept while the station was away, or its clock is wrong."""
 
 
 def book(draft: Draft, event: TransactionChanged | MetersSampled | StatusChanged) -> None:
@@ -80,7 +83,7 @@ def _known_start(draft: Draft, event: TransactionChanged, evse_id: int) -> Trans
 def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int) -> Transaction:
     """Begin a transaction; `event` is its STARTED."""
     number = next(draft.numbers)
-    registers = _registers(draft, event, None)
+    registers = _registers(draft, event)
     token = event.id_token if event.id_token and event.id_token.value else None
     remote = _remote_start(draft, event, evse_id)
     draft.used = remote
@@ -122,7 +125,7 @@ def _update(draft: Draft, transaction: Transaction, event: TransactionChanged) -
     if transaction.ended_at is not None:
         _late(draft, transaction, event)
         return
-    registers = _registers(draft, event, transaction.register_last_wh)
+    registers = _registers(draft, event)
     if event.remote_start_id is not None:
         # F01.FR.25: the car was plugged in before; what was expected has come.
         draft.used = _remote_start(draft, event, transaction.evse_id)
@@ -164,7 +167,7 @@ def _ended(draft: Draft, event: TransactionChanged) -> None:
     transaction = _found_or_opened(draft, event)
     if transaction is None:
         return
-    registers = _registers(draft, event, transaction.register_last_wh)
+    registers = _registers(draft, event)
     end_wh = registers.end_wh if registers.end_wh is not None else registers.last_wh
     if transaction.ended_at is not None:
         draft.transaction = transaction
@@ -237,7 +240,7 @@ def _found_or_opened(draft: Draft, event: TransactionChanged) -> Transaction | N
     draft.note("transaction.start_made_up", evse=evse_id, at=event.at)
     for old in draft.table.running_on(draft.station_id, evse_id):
         _close(draft, old, event.at)
-    registers = _registers(draft, event, None)
+    registers = _registers(draft, event)
     started = TransactionChanged(
         EventType.STARTED,
         _first_instant(event),
@@ -329,6 +332,11 @@ def _status_changed(draft: Draft, event: StatusChanged) -> None:
     at = event.at or draft.now_utc
     if state is transaction.charging_state or at < transaction.started_at:
         return  # older than the transaction: a stale status told again after a reconnect
+    if draft.now_utc - at > STATUS_OF_NOW:
+        # MicroOcpp tells the statuses of an outage first, then the end of this transaction and
+        # the start of the one they may be of: upward it would be out of order, or another's.
+        draft.save(replace(transaction, charging_state=state))
+        return
     updated = TransactionChanged(
         EventType.UPDATED, at, None, "ChargingStateChanged", 0, charging_state=state
     )
@@ -357,8 +365,8 @@ def _remote_start(draft: Draft, event: TransactionChanged, evse_id: int) -> Remo
     return None
 
 
-def _registers(draft: Draft, event: TransactionChanged, after_wh: float | None) -> Registers:
-    told = read_registers(event.meter_values, after_wh)
+def _registers(draft: Draft, event: TransactionChanged) -> Registers:
+    told = read_registers(event.meter_values)
     own = event.register_wh
     if own is None or (told.last_wh is not None and not draft.is_numbered):
         return told

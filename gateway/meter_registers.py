@@ -29,17 +29,13 @@ class Registers:
     """The latest of all."""
 
 
-def read_registers(meter_values: Sequence[MeterValue], after_wh: float | None = None) -> Registers:
-    """Return the registers told by the meter values of one message, in whatever order they stand.
-
-    Args:
-        after_wh: the register as last heard: it decides what a signed sample without unit means.
-    """
+def read_registers(meter_values: Sequence[MeterValue]) -> Registers:
+    """Return the registers told by the meter values of one message, in any order."""
     begin: float | None = None
     end: float | None = None
     readings = []
     for value in sorted(meter_values, key=lambda value: value.at):
-        for context, reading_wh in _readings(value.samples, after_wh):
+        for context, reading_wh in _readings(value.samples):
             readings.append(reading_wh)
             if context == "Transaction.Begin":
                 begin = reading_wh
@@ -50,13 +46,13 @@ def read_registers(meter_values: Sequence[MeterValue], after_wh: float | None = 
     return Registers(begin, end, readings[0], readings[-1])
 
 
-def _readings(samples: Iterable[SampledValue], after_wh: float | None) -> list[tuple[str, float]]:
+def _readings(samples: Iterable[SampledValue]) -> list[tuple[str, float]]:
     """Return one register for each context, in order of appearance."""
     by_context: dict[str, list[tuple[SampledValue, Decimal]]] = {}
     for sample in samples:
         if sample.measurand != ENERGY_REGISTER:
             continue
-        energy_wh = _energy_wh(sample, after_wh)
+        energy_wh = _energy_wh(sample)
         if energy_wh is not None:
             by_context.setdefault(sample.context, []).append((sample, energy_wh))
     return [(context, float(_over_phases(found))) for context, found in by_context.items()]
@@ -74,7 +70,9 @@ def _over_phases(found: list[tuple[SampledValue, Decimal]]) -> Decimal:
     return sum(phases.values(), Decimal(0))
 
 
-def _energy_wh(sample: SampledValue, after_wh: float | None) -> Decimal | None:
+def _energy_wh(sample: SampledValue) -> Decimal | None:
+    # Who names no unit means Wh, also in a signed sample after others in kWh: seen so, and the
+    # signed data itself agreed.
     unit_wh = _WH_PER_UNIT.get((sample.unit or "Wh").casefold())
     if unit_wh is None:
         return None
@@ -84,11 +82,4 @@ def _energy_wh(sample: SampledValue, after_wh: float | None) -> Decimal | None:
         return None  # the opaque text of a signed value (1.6 format SignedData)
     if not value.is_finite() or value < 0:
         return None
-    energy_wh = value.scaleb(sample.multiplier) * unit_wh
-    if sample.unit is None and sample.signed is not None and after_wh is not None:
-        # Seen: samples in kWh with their unit, then a signed last one whose unit stands only in
-        # the signed data. As Wh it would be a register that fell to a thousandth.
-        last_wh = Decimal(str(after_wh))
-        if energy_wh < last_wh <= energy_wh * 1000:
-            return energy_wh * 1000
-    return energy_wh
+    return value.scaleb(sample.multiplier) * unit_wh

@@ -16,8 +16,8 @@ def at(seconds: int, *samples: SampledValue) -> MeterValue:
     return MeterValue(AT + timedelta(seconds=seconds), samples)
 
 
-def one(*samples: SampledValue, after_wh: float | None = None) -> float | None:
-    return read_registers([at(0, *samples)], after_wh).last_wh
+def one(*samples: SampledValue) -> float | None:
+    return read_registers([at(0, *samples)]).last_wh
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,11 @@ def one(*samples: SampledValue, after_wh: float | None = None) -> float | None:
         pytest.param([SampledValue("1234")], 1234.0, id="defaults are the register in Wh"),
         pytest.param([SampledValue("0.15003", unit="kWh")], 150.03, id="kWh to the last digit"),
         pytest.param([SampledValue("1.5", unit="Wh", multiplier=3)], 1500.0, id="multiplier"),
+        pytest.param(
+            [SampledValue("320.43", signed={"signedMeterData": "…"})],
+            320.43,
+            id="a signed one without unit means Wh too",
+        ),
         pytest.param([SampledValue("5", unit="varh")], None, id="another unit"),
         pytest.param([SampledValue("5", measurand="Power.Active.Import")], None, id="measurand"),
         pytest.param([SampledValue("OCMF|{}|{}")], None, id="opaque signed text"),
@@ -60,21 +65,6 @@ def test_begin_and_end_of_a_transaction_are_told_apart_in_any_order():
     between = at(40, SampledValue("20"))
 
     assert read_registers([end, begin, between]) == Registers(10.0, 35.0, 10.0, 35.0)
-
-
-@pytest.mark.parametrize(
-    ("signed", "after_wh", "energy_wh"),
-    [
-        pytest.param({"signedMeterData": "…"}, 300_040.0, 320_430.0, id="kWh, as before"),
-        pytest.param({"signedMeterData": "…"}, 300.0, 320.43, id="Wh, as before"),
-        pytest.param({"signedMeterData": "…"}, None, 320.43, id="nothing before"),
-        pytest.param(None, 300_040.0, 320.43, id="an unsigned one means Wh"),
-    ],
-)
-def test_signed_sample_without_unit_is_no_register_that_fell_to_a_thousandth(
-    signed, after_wh, energy_wh
-):
-    assert one(SampledValue("320.43", signed=signed), after_wh=after_wh) == energy_wh
 
 
 @given(st.decimals(0, 10**9, places=3))

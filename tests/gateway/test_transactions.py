@@ -425,11 +425,11 @@ def test_charging_state_of_a_status_is_news_of_the_transaction_once():
     desk.hear(start())
 
     for state, seconds in [
-        (ChargingState.CHARGING, 1),
-        (ChargingState.CHARGING, 2),
-        (ChargingState.SUSPENDED_EV, 3),
-        (ChargingState.IDLE, 4),
-        (None, 5),
+        (ChargingState.CHARGING, 991),
+        (ChargingState.CHARGING, 992),
+        (ChargingState.SUSPENDED_EV, 993),
+        (ChargingState.IDLE, 994),
+        (None, 995),
     ]:
         desk.hear(status(state, seconds))
 
@@ -449,6 +449,17 @@ def test_stale_status_told_after_a_reconnect_says_nothing_of_a_younger_transacti
     outcome = desk.hear(status(ChargingState.CHARGING, 50))
 
     assert outcome.rows == ()
+
+
+def test_status_that_was_kept_through_an_outage_is_known_here_and_not_told_of_this_transaction():
+    """MicroOcpp 1.6 after a reconnect: all statuses, then the Stop and the Start between them."""
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+
+    outcome = desk.hear(status(ChargingState.CHARGING, 985))
+
+    assert outcome.rows == ()
+    assert desk.books.by_number(number).charging_state is ChargingState.CHARGING
 
 
 def test_status_without_a_time_is_of_now():
