@@ -23,6 +23,10 @@ class OutboxPanel:
         self._caller = caller
         self._zone = ZoneInfo(desk.state.site.site.timezone)
         self._shown: tuple[list[OutboxRow], list[QuarantinedRow]] | None = None
+        cloud = desk.state.site.cloud
+        with ui.element("div").classes("sg-card"):
+            ui.html("<h2>Cloud</h2>", sanitize=False)
+            ui.label(f"This site is known as {cloud.identity} at {cloud.url}.")
         with ui.element("div").classes("sg-card"):
             ui.html("<h2>In quarantine</h2>", sanitize=False)
             self._quarantine = ui.element("div")

@@ -128,6 +128,7 @@ def _circuit(state: SiteState, name: str, clock: Clock) -> dict[str, Any]:
     return {
         "id": name,
         "rating_a": circuit.rating_a,
+        "is_metered": meter_name is not None,
         "limited_by": circuit.limited_by if is_limited else None,
         "note": _meter_note(meter_name, state.meters[meter_name], clock) if meter_name else None,
         "phases": _phases(circuit),

@@ -25,7 +25,7 @@ BY_STATUS: dict[ConnectorStatus | None, Chip] = {
 }
 BY_CHARGING_STATE: dict[ChargingState | None, Chip] = {
     ChargingState.CHARGING: ("charging", "good", "Charging"),
-    ChargingState.SUSPENDED_EVSE: ("waiting", "warn", "Waiting for current"),
+    ChargingState.SUSPENDED_EVSE: ("waiting", "warn", "Waiting"),
     ChargingState.SUSPENDED_EV: ("waiting", "info", "Vehicle pauses"),
     ChargingState.EV_CONNECTED: ("waiting", "info", "Plugged in"),
     ChargingState.IDLE: ("waiting", "idle", "Finished"),

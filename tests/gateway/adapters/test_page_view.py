@@ -80,8 +80,7 @@ def test_one_car_that_draws_more_costs_one_row():
     ("status", "charging_state", "has_transaction", "text", "kind"),
     [
         (ConnectorStatus.OCCUPIED, ChargingState.CHARGING, True, "Charging", "charging"),
-        (ConnectorStatus.OCCUPIED, ChargingState.SUSPENDED_EVSE, True, "Waiting for current",
-         "waiting"),
+        (ConnectorStatus.OCCUPIED, ChargingState.SUSPENDED_EVSE, True, "Waiting", "waiting"),
         (ConnectorStatus.OCCUPIED, ChargingState.SUSPENDED_EV, True, "Vehicle pauses", "waiting"),
         (ConnectorStatus.OCCUPIED, ChargingState.IDLE, True, "Finished", "waiting"),
         (ConnectorStatus.OCCUPIED, None, True, "Plugged in", "waiting"),

@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -13,7 +16,7 @@ from gateway.adapters.web import Desk, serve, site_app
 from gateway.adapters.web.access import COOKIE_LIFE, Access
 from gateway.adapters.web.server import WebFailed
 from gateway.records import LimitSource
-from site_config.model import Role
+from site_config.model import Role, Tls
 from tests.gateway.adapters.demo_site import (
     INSTALLER,
     NOON,
@@ -244,6 +247,14 @@ async def test_no_answer_holds_a_secret(web, path):
         assert secret not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/signin", "/", "/api/v1/site", "/static/site.css"])
+async def test_every_answer_forbids_browsers_to_talk_to_anybody_else(web, path):
+    headers = (await web.get(path)).headers
+
+    assert headers["content-security-policy"].startswith("default-src 'self' ")
+    assert headers["referrer-policy"] == "no-referrer"
+
+
 async def test_every_route_and_every_field_of_a_limit_is_described(web):
     openapi = (await web.get("/api/v1/openapi.json", headers=bearer(VIEWER))).json()
 
@@ -267,6 +278,39 @@ async def test_an_address_in_use_is_said_in_words(desk):
 
         with pytest.raises(WebFailed, match=f"{listen} cannot be used"):
             await serve(demo_config().web.model_copy(update={"listen": listen}), desk)
+
+
+@pytest.fixture
+def tls(tmp_path):
+    openssl = shutil.which("openssl")
+    assert openssl, "the TLS tests make a certificate with the openssl command: install openssl"
+    tls = Tls(certificate=str(tmp_path / "certificate.pem"), key=str(tmp_path / "key.pem"))
+    arguments = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"]
+    files = ["-keyout", tls.key, "-out", tls.certificate]
+    name = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([openssl, *arguments, *name, *files], check=True, capture_output=True)
+    return tls
+
+
+async def test_over_tls_it_answers_to_who_trusts_its_certificate(desk, tls):
+    web = demo_config().web.model_copy(update={"tls": tls})
+
+    async with (
+        serving(web, desk) as url,
+        httpx.AsyncClient(verify=ssl.create_default_context(cafile=tls.certificate)) as client,
+    ):
+        assert url.startswith("https://")
+        assert (await client.get(f"{url}/healthz")).json()["status"] == "ok"
+        cookie = (await client.get(f"{url}/?token={VIEWER}")).headers["set-cookie"]
+
+    assert "secure" in cookie.lower()
+
+
+async def test_a_certificate_that_cannot_be_read_is_said_in_words(desk, tmp_path):
+    tls = Tls(certificate=str(tmp_path / "none.pem"), key=str(tmp_path / "none.key"))
+
+    with pytest.raises(WebFailed, match=r"web\.tls cannot be used"):
+        await serve(demo_config().web.model_copy(update={"tls": tls}), desk)
 
 
 async def test_stopping_does_not_wait_for_a_client_that_stays(desk):

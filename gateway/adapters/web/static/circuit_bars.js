@@ -18,7 +18,7 @@ export default {
           <div v-for="phase in circuit.phases" :key="phase.name" :title="title(circuit, phase)">
             <div class="sg-amps" :class="'sg-' + phase.tone">
               <span>{{ phase.name }}</span>
-              <b>{{ phase.measured_a === null ? "–" : phase.measured_a.toFixed(1) }}</b> A
+              <b>{{ amperes(circuit, phase) }}</b> A
             </div>
             <div class="sg-bar">
               <i class="sg-given" :style="{ width: share(phase.allocated_a, circuit) }"></i>
@@ -44,6 +44,11 @@ export default {
   methods: {
     limit(circuit) {
       return [...new Set(circuit.phases.map((phase) => phase.limit_a))].join(" · ");
+    },
+    /** A circuit without a meter draws no more than what was given to vehicles there. */
+    amperes(circuit, phase) {
+      if (phase.measured_a !== null) return phase.measured_a.toFixed(1);
+      return circuit.is_metered ? "–" : "≤ " + phase.allocated_a.toFixed(1);
     },
     share(current, circuit) {
       const percent = (100 * (current ?? 0)) / circuit.rating_a;

@@ -3,6 +3,7 @@ import { echarts } from "nicegui-echart";
 import { history, plotted, site } from "site-gateway-store";
 
 const MINUTE_MS = 60 * 1000;
+const LEAST_MINUTES = 2;
 const SPANS = [
   [15, "15 min"],
   [60, "1 hour"],
@@ -74,6 +75,7 @@ export default {
         xAxis: {
           type: "time",
           splitNumber: 4,
+          minInterval: MINUTE_MS,
           axisLabel: { ...text, hideOverlap: true, formatter: (at) => this.clock.format(at) },
           axisLine: { lineStyle: { color: "#c6d0da" } },
         },
@@ -89,7 +91,10 @@ export default {
     },
     draw() {
       const newest = history.length ? history[history.length - 1][0] : Date.now();
-      const oldest = newest - this.minutes * MINUTE_MS;
+      const first = history.length ? history[0][0] : newest;
+      // a site that has just been started shows what there is
+      const begun = Math.min(first, newest - LEAST_MINUTES * MINUTE_MS);
+      const oldest = Math.max(newest - this.minutes * MINUTE_MS, begun);
       const points = history.filter((point) => point[0] >= oldest);
       const data = [1, 2, 3, 4].map((column) => points.map((point) => [point[0], point[column]]));
       this.chart.setOption({
