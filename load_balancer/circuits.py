@@ -106,7 +106,7 @@ def _root_first(parents: dict[str, str | None]) -> list[str]:
     waiting = list(parents)
     while waiting:
         ready = [name for name in waiting if parents[name] is None or parents[name] in order]
-        if not ready or (order and any(parents[name] is None for name in ready)):
+        if not ready or list(parents.values()).count(None) != 1:
             raise ValueError(f"circuits {waiting} do not hang on one grid connection point")
         order += ready
         waiting = [name for name in waiting if name not in ready]

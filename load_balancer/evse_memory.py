@@ -20,31 +20,21 @@ from load_balancer.allocation import Demand, Share
 from load_balancer.circuits import EvseNode
 from load_balancer.decision import Limit
 from load_balancer.inputs import Ceiling, EvseInput
+from load_balancer.learning import PhaseUse, UnusedOffer
 from load_balancer.phases import PhaseCurrents
 from load_balancer.reasons import Reason, Rule
 from site_config.model import OnLoss
 
-SETTLE_S = 5.0
-"""A vehicle follows a new duty cycle within this (IEC 61851-1, Annex A)."""
+SETTLE_S = 10.0
+"""Once a limit is confirmed, the station acts on it and its vehicle follows within this; the
+vehicle alone is given 5 s (IEC 61851-1, Annex A)."""
 CONFIRM_WITHIN_S = 12.0
 """A station that has not confirmed a limit by then is taken not to follow it."""
-
-UNUSED_AFTER_S = 60.0
-"""Drawing less than offered for so long, an EVSE gives the difference back."""
-UNUSED_MARGIN_DA = 30
-"""What it keeps above its draw."""
-NEAR_OFFER_DA = 10
-"""Drawing within this of its limit, it is offered more again."""
+STUBBORN_AFTER_S = 30.0
+"""One that still takes more than it was told after so long may be paused for it."""
 
 DISOBEDIENT_FROM_DA = 10
 """Up to this, more than allowed is an inaccurate meter; above, a station that does not obey."""
-
-LEARN_AFTER_S = 30.0
-"""A conductor without current for so long, while another has some, is not connected."""
-LEARN_FROM_DA = 30
-"""Smallest draw from which phase use can be told."""
-CURRENT_DA = 10
-"""Less than this on a conductor is the electronics of the station, not the vehicle."""
 
 NOTHING = (0, 0, 0)
 
@@ -79,6 +69,8 @@ class EvseMemory:
         self.settled_at = -inf
         """When the vehicle follows that, or never will."""
         self._is_confirmed = True
+        self._before_da = 0
+        """Until it has settled, the highest limit it may still be following."""
         self.reason: Reason | None = None
         self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
         self.has_charged = False
@@ -96,8 +88,10 @@ class EvseMemory:
         self.maximum_da = 0
         """That, or less while a meter is lost."""
 
+        self._use = PhaseUse(node.nodes)
         self.nodes = node.nodes
         """Where the vehicle draws, as far as that is known."""
+        self._unused = UnusedOffer(self.minimum_da)
         self.drawn_da: tuple[int, ...] = NOTHING
         self.low_da: tuple[int, ...] = NOTHING
         self.fixed_da: tuple[int, ...] = NOTHING
@@ -117,10 +111,6 @@ class EvseMemory:
         self._seen: tuple[object, ...] | None = None
         """What the last conclusions were drawn from; None: draw them anew."""
         self._learnt_at = -inf
-        self._unused_since: float | None = None
-        self._unused_ceiling_da: int | None = None
-        self._alone_since: float | None = None
-        self._alone: tuple[int, ...] = ()
 
     def obey(self, distrust: Distrust | None) -> None:
         """Take the policy of a meter that is not trusted into its own maximum."""
@@ -140,15 +130,17 @@ class EvseMemory:
     def tell(self, reason: Reason, now: float) -> Limit:
         """Remember that it is told `next_da`, and why."""
         if self.next_da != self.limit_da:
+            still_allowed_da = self._before_da if now < self.settled_at else 0
+            self._begin_to_settle(max(self.limit_da, still_allowed_da), now)
             self.limit_da = self.next_da
-            self._begin_to_settle(now)
         self.has_charged = self.is_demanding and (self.has_charged or self.limit_da > 0)
         if reason is not self.reason or self.limit.limit_a != self.limit_da / 10:
             self.reason = reason
             self.limit = Limit(self.limit_da / 10, reason)
         return self.limit
 
-    def _begin_to_settle(self, now: float) -> None:
+    def _begin_to_settle(self, before_da: int, now: float) -> None:
+        self._before_da = before_da
         self.changed_at, self.settled_at = now, now + CONFIRM_WITHIN_S
         self._is_confirmed = False
 
@@ -216,15 +208,16 @@ class EvseMemory:
         self._ceiling_da = self.minimum_da if self.has_transaction else 0
         self.low_da = self.drawn_da = self.fixed_da = measured_da
         self.counted_da = max(measured_da)
-        self.nodes = self.node.nodes
-        self._unused_since = self._unused_ceiling_da = self._alone_since = None
+        self._use.forget()
+        self.nodes = self._use.nodes
+        self._unused.forget()
 
     def _be_charging(
         self, evse: EvseInput, measured_da: tuple[int, ...], measured_at: float, now: float
     ) -> None:
         if not self.is_demanding:
             self.is_demanding = True
-            self._begin_to_settle(now)
+            self._begin_to_settle(deci_amps_below(self.node.maximum_a), now)
             self.waiting_since = now
         if evse.waiting_since is not None:
             self.waiting_since = evse.waiting_since
@@ -247,14 +240,17 @@ class EvseMemory:
                 self.drawn_da = self.low_da
         elif measured_at != self._learnt_at:
             self._learnt_at = measured_at
-            self._learn_phases(measured_da, measured_at)
-            self._notice_unused(most_da, measured_at)
+            self._use.learn(measured_da, measured_at)
+            self.nodes = self._use.nodes
+            self._unused.learn(most_da, limit_da, measured_at)
 
         self.counted_da = max(limit_da, believed_da, most_da)
         self.fixed_da = NOTHING
         if is_settled:
             reported_da = most_da if measured_at >= settled_at else 0
             self._notice_disobedience(max(believed_da, reported_da) - limit_da)
+        elif most_da > max(limit_da, believed_da, self._before_da) + DISOBEDIENT_FROM_DA:
+            self.floor_da = most_da
         self._take_ceilings(evse.ceilings)
 
     def _notice_disobedience(self, excess_da: int) -> None:
@@ -268,46 +264,11 @@ class EvseMemory:
         for ceiling in ceilings:
             if ceiling.value_a < lowest.value_a:
                 lowest = ceiling
-        unused_da = self._unused_ceiling_da
+        unused_da = self._unused.ceiling_da
         if unused_da is not None and unused_da < lowest.value_a * 10:
             lowest = Ceiling(Rule.NO_DEMAND, unused_da / 10)
         self.ceiling = lowest
         self._ceiling_da = deci_amps_below(lowest.value_a)
-
-    def _learn_phases(self, measured_da: tuple[int, ...], measured_at: float) -> None:
-        """Count a vehicle only where it draws; on every conductor until that is clear."""
-        conductors = self.node.nodes
-        live = tuple(
-            node
-            for node, drawn in zip(conductors, measured_da, strict=False)
-            if drawn >= CURRENT_DA
-        )
-        if len(self.nodes) < len(conductors):
-            if any(node not in self.nodes for node in live):
-                self.nodes, self._alone_since = conductors, None
-            return
-        if len(live) == len(conductors) or max(measured_da) < LEARN_FROM_DA:
-            self._alone_since = None
-        elif self._alone_since is None or live != self._alone:
-            self._alone_since, self._alone = measured_at, live
-        elif measured_at - self._alone_since >= LEARN_AFTER_S:
-            self.nodes = live
-
-    def _notice_unused(self, most_da: int, measured_at: float) -> None:
-        """Take back what a vehicle leaves, and offer more as soon as it uses what it has."""
-        if most_da >= self.limit_da - NEAR_OFFER_DA:
-            self._unused_since = self._unused_ceiling_da = None
-            return
-        enough_da = max(self.minimum_da, most_da + UNUSED_MARGIN_DA)
-        if self._unused_ceiling_da is not None:
-            if enough_da < self._unused_ceiling_da - NEAR_OFFER_DA:
-                self._unused_ceiling_da = enough_da
-        elif enough_da >= self.limit_da:
-            self._unused_since = None
-        elif self._unused_since is None:
-            self._unused_since = measured_at
-        elif measured_at - self._unused_since >= UNUSED_AFTER_S:
-            self._unused_ceiling_da = enough_da
 
 
 def deci_amps_below(current_a: float) -> int:

@@ -59,6 +59,8 @@ class Situation:
             return self._full(memory, cut_at)
         if memory.distrust is not None:
             return self._distrusted(memory)
+        if memory.floor_da:
+            return self._own(memory, Rule.NOT_FOLLOWED, memory.next_da, memory.floor_da)
         if memory.next_da == 0 and share.limit_da == 0:
             return self._paused(memory)
         if memory.next_da <= share.limit_da - RISE_FROM_DA:

@@ -24,6 +24,8 @@ class Rule(StrEnum):
     """Paused: not even the minimum is free; others have their turn."""
     RISING = "rising"
     """On its way up to what is free."""
+    NOT_FOLLOWED = "not_followed"
+    """The station takes more than it was told, or has not confirmed that it will not."""
     NO_DEMAND = "no_demand"
     """The vehicle takes less than it might, or nothing."""
     METER_STALE = "meter_stale"
@@ -44,6 +46,7 @@ SENTENCES = {
     Rule.FAIR_SHARE: "{value} is its fair share of {place}, whose fuse allows {compared}.",
     Rule.MINIMUM_UNAVAILABLE: "Waits its turn: {value} are free at {place}, it needs {compared}.",
     Rule.RISING: "Rises slowly: {value} now, up to {compared} are free for it.",
+    Rule.NOT_FOLLOWED: "The station does not follow: {value} are allowed, {compared} are taken.",
     Rule.NO_DEMAND: "The vehicle draws {compared}, so {value} are kept for it.",
     Rule.METER_STALE: "The meter of {place} is lost: {value} are safe, {compared} were allowed.",
     Rule.METER_PANIC: "The meter of {place} is lost: paused at {value}, {compared} were allowed.",

@@ -12,7 +12,7 @@ from operator import sub
 
 from load_balancer.allocation import Demand, Share, allocate
 from load_balancer.circuits import CircuitTree
-from load_balancer.evse_memory import EvseMemory
+from load_balancer.evse_memory import STUBBORN_AFTER_S, EvseMemory
 
 RISE_STEP_DA = 50
 """The most by which a limit rises at a time."""
@@ -73,38 +73,51 @@ class Steering:
         """Bring everybody within his own maximum, and every conductor within its room."""
         for memory in demanding:
             memory.next_da = memory.at_most(memory.limit_da)
-        standing_da = self.taken_da(demanding)
+        cut_at: dict[EvseMemory, int] = {}
+        if any(memory.floor_da for memory in demanding):
+            # What is told must fit as if all obeyed; and since some do not, the others give way.
+            told_da = self._sums(demanding, [memory.next_da for memory in demanding])
+            if self._is_too_full(told_da, room, now):
+                demands = [_at_most_next(memory) for memory in demanding]
+                shares = allocate(room.now_da, self._tree.parents, demands)
+                _lower(zip(demanding, shares, strict=True), cut_at)
+        if self._is_too_full(self.taken_da(demanding), room, now):
+            demands = [_at_most_next(memory) for memory in demanding]
+            _lower(self._allocate(demanding, demands, room.now_da), cut_at)
+            self._pause_stubborn(demanding, room, cut_at, now)
+        return [Cut(memory, node) for memory, node in cut_at.items()]
+
+    def _is_too_full(self, sums_da: Sequence[int], room: Room, now: float) -> bool:
         too_full = [
             node
-            for node, (standing, room_da) in enumerate(zip(standing_da, room.now_da, strict=True))
-            if standing > room_da and standing > 0
+            for node, (sum_da, room_da) in enumerate(zip(sums_da, room.now_da, strict=True))
+            if sum_da > room_da and sum_da > 0
         ]
-        if not too_full:
-            return []
-        self.hold(too_full, now)
-        demands = [Demand(m.nodes, m.minimum_da, m.next_da, m.node.weight) for m in demanding]
-        cuts = []
-        for memory, share in self._allocate(demanding, demands, room.now_da):
-            if share.limit_da < memory.next_da and share.bound is not None:
-                memory.next_da = share.limit_da
-                cuts.append(Cut(memory, share.bound))
-        cuts += self._cut_stubborn(demanding, room)
-        return cuts
+        if too_full:
+            self.hold(too_full, now)
+        return bool(too_full)
 
-    def _cut_stubborn(self, demanding: Sequence[EvseMemory], room: Room) -> list[Cut]:
-        """Pause who takes more than there is, although he has not obeyed so far."""
-        stubborn = [memory for memory in demanding if memory.floor_da and memory.next_da]
+    def _pause_stubborn(
+        self,
+        demanding: Sequence[EvseMemory],
+        room: Room,
+        cut_at: dict[EvseMemory, int],
+        now: float,
+    ) -> None:
+        """Pause who alone takes more than there is, and has had time enough to obey."""
+        stubborn = [
+            memory
+            for memory in demanding
+            if memory.floor_da and memory.next_da and now - memory.changed_at >= STUBBORN_AFTER_S
+        ]
         if not stubborn:
-            return []
+            return
         floors_da = self._sums(demanding, [memory.floor_da for memory in demanding])
-        cuts = []
         for memory in stubborn:
-            over = (n for n in self._path(memory) if floors_da[n] > max(0, room.now_da[n]))
-            node = next(over, None)
-            if node is not None:
+            over = [n for n in self._path(memory) if floors_da[n] > max(0, room.now_da[n])]
+            if over:
                 memory.next_da = 0
-                cuts.append(Cut(memory, node))
-        return cuts
+                cut_at[memory] = over[0]
 
     def share(self, demanding: Sequence[EvseMemory], room: Room) -> None:
         """Find everybody's fair share of what may be risen into."""
@@ -130,15 +143,31 @@ class Steering:
         if not rising:
             return
         free_da = list(map(sub, room.to_rise_da, counted_da))
-        contested: set[int] = set()
+        wanted_at: dict[int, float] = {}
         for memory in rising:
-            contested.update(self._raise(memory, free_da))
-        if not contested:
-            return
+            level = memory.next_da / memory.node.weight
+            for node in self._raise(memory, free_da):
+                wanted_at[node] = min(level, wanted_at.get(node, inf))
+        if wanted_at:
+            self._make_way(demanding, wanted_at)
+
+    def _make_way(self, demanding: Sequence[EvseMemory], wanted_at: dict[int, float]) -> None:
+        """Bring down to his fair share who is above it and above those who want to rise there.
+
+        Args:
+            wanted_at: by full node, the lowest level (current by weight) from which somebody
+                wants to rise; 0 where somebody wants to start.
+        """
         for memory in demanding:
-            is_above = memory.next_da > memory.share.limit_da
-            if is_above and not contested.isdisjoint(self._path(memory)):
+            if memory.next_da <= memory.share.limit_da:
+                continue
+            path = self._path(memory)
+            lowest = min((wanted_at[node] for node in path if node in wanted_at), default=inf)
+            if lowest == 0:
                 memory.next_da = memory.share.limit_da
+            elif lowest < memory.next_da / memory.node.weight:
+                # Nobody is paused only because another would like more.
+                memory.next_da = max(memory.share.limit_da, memory.minimum_da)
 
     def stand_by(
         self, idle: Iterable[EvseMemory], taken_da: list[int], room: Room, now: float
@@ -243,3 +272,15 @@ class Steering:
             path = tuple(node for leaf in memory.nodes for node in self._tree.paths[leaf])
             self._paths[memory.nodes] = path
         return path
+
+
+def _at_most_next(memory: EvseMemory) -> Demand:
+    return Demand(memory.nodes, memory.minimum_da, memory.next_da, memory.node.weight)
+
+
+def _lower(shares: Iterable[tuple[EvseMemory, Share]], cut_at: dict[EvseMemory, int]) -> None:
+    """Take over shares that are lower, and note the full node that is to blame."""
+    for memory, share in shares:
+        if share.limit_da < memory.next_da and share.bound is not None:
+            memory.next_da = share.limit_da
+            cut_at.setdefault(memory, share.bound)

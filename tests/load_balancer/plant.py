@@ -93,7 +93,13 @@ class World:
     """Run it with `run(seconds)`; what happened each second is in `log`."""
 
     def __init__(
-        self, config, *, station_delay_s=2, meter_delay_s=0, report_s=10, base_a=(0, 0, 0)
+        self,
+        config,
+        *,
+        station_delay_s=2,
+        meter_delay_s=0,
+        base_a=(0, 0, 0),
+        confirms_at_once=False,
     ):
         self.tree = CircuitTree(config)
         self.balancer = Balancer(config)
@@ -102,6 +108,7 @@ class World:
         self.base[self.tree.circuits[0].id] = base_a
         self.limits = {circuit.id: () for circuit in self.tree.circuits}
         self.meter_delay_s = meter_delay_s
+        self.confirms_at_once = confirms_at_once
         self.meter_works = True
         self.readings = deque()
         self.log: list[tuple[float, dict, Decision]] = []
@@ -165,7 +172,9 @@ class World:
                 key=outlet.key,
                 is_reachable=outlet.is_reachable,
                 wants_current=outlet.vehicle.is_plugged,
-                believed_a=max(outlet.believed_a, outlet.last_told_a),
+                believed_a=outlet.last_told_a
+                if self.confirms_at_once
+                else max(outlet.believed_a, outlet.last_told_a),
                 measured=outlet.reported,
                 measured_at=outlet.reported_at,
                 energy_wh=outlet.energy_wh,

@@ -167,7 +167,6 @@ def limits_below(decision, inputs, name):
 @promise
 @given(histories)
 def test_no_conductor_is_ever_promised_more_than_others_leave(history):
-    """Unless nobody who can be told has anything there: then nothing more can be done."""
     story = Story(tree_site())
     for moment in history:
         decision = story.play(moment)
@@ -177,8 +176,6 @@ def test_no_conductor_is_ever_promised_more_than_others_leave(history):
             for phase in range(3):
                 left_a = circuit.limit[phase] - circuit.uncontrolled[phase]
                 assert promised_a[phase] <= max(0.0, left_a) + ROUNDING_A
-                is_kept = circuit.allocated[phase] <= max(0.0, left_a) + ROUNDING_A
-                assert is_kept or promised_a[phase] == 0
 
 
 @promise
