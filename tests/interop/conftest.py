@@ -5,7 +5,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.interop.foreign import foreign
-from tests.scenarios.conftest import Depot, HandClock, site_of
+from tests.scenarios.conftest import (
+    Depot,
+    HandClock,
+    depot_of,  # noqa: F401 - a fixture of this folder too
+    site_of,
+)
 
 
 class ForeignCloud:
@@ -30,7 +35,8 @@ class ForeignCloud:
         )
 
     async def ask(self, action, payload, **order):
-        return await self.process.ask(action, payload, **order)
+        """Let it send a call; return the payload of the answer, or the code of a refusal."""
+        return await self.process.ask(action=action, payload=payload, **order)
 
     @property
     def faults(self):

@@ -73,10 +73,10 @@ class Foreign:
         """Wait for it to say this, and return the first time it did."""
         return (await self.until(lambda: self.events(kind, **fields)))[0]
 
-    async def ask(self, action, payload, **order):
-        """Let it send a call; return the payload of the answer, or the code of a refusal."""
+    async def ask(self, **order):
+        """Let it do something; return what came of it, or the code of a refusal."""
         unique_id = f"foreign-{next(self._numbers)}"
-        self.tell(id=unique_id, action=action, payload=payload, **order)
+        self.tell(id=unique_id, **order)
         answer = await self.first("answer", id=unique_id)
         return answer["result"] if "result" in answer else answer["error"]
 
