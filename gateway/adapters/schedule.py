@@ -19,7 +19,7 @@ async def run_schedule(site: Site, edge: Callable[[str], None]) -> None:
     scheduler = AsyncIOScheduler(timezone=ZoneInfo(site.site.timezone))
     for name, circuit in site.circuits.items():
         for window in circuit.limit_windows:
-            for word, trigger in _edges(window, site.site.timezone):
+            for word, trigger in edges_of(window, site.site.timezone):
                 line = (
                     f"window.{word} circuit={name} limit_a={window.limit_a:g} "
                     f'reason="{window.reason}"'
@@ -32,7 +32,7 @@ async def run_schedule(site: Site, edge: Callable[[str], None]) -> None:
         scheduler.shutdown(wait=False)
 
 
-def _edges(window: LimitWindow, timezone: str) -> list[tuple[str, CronTrigger]]:
+def edges_of(window: LimitWindow, timezone: str) -> list[tuple[str, CronTrigger]]:
     """Return the two edges; a closing that belongs to the next day is looked for every day."""
     runs_past_midnight = window.end <= window.start
     closing_days = "*" if runs_past_midnight else ",".join(window.days)
