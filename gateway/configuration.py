@@ -2,6 +2,7 @@
 
 Each row is one setting with both its names. What the cloud changes is kept (`SaveSetting`) and
 read by whoever it concerns with `number` or `flag`; what only describes the gateway is read-only.
+Names are found in letters of either case (1.6 §7.17, 2.0.1 Part 2 §2.1.4 identifierString).
 Passwords are never here (1.6 §5.8, SecurityCtrlr.BasicAuthPassword is write-only).
 
 Durations in s. Values are text, as on the wire.
@@ -215,8 +216,10 @@ class Configuration:
 
     def __init__(self, facts: dict[str, str], kept: Iterable[SaveSetting]) -> None:
         self._settings = {setting.name: setting for setting in SETTINGS}
-        self._by_key = {setting.key: setting for setting in SETTINGS if setting.key}
-        self._by_variable = {setting.variable: setting for setting in SETTINGS if setting.variable}
+        self._by_key = {setting.key.casefold(): setting for setting in SETTINGS if setting.key}
+        self._by_variable = {
+            _folded(setting.variable): setting for setting in SETTINGS if setting.variable
+        }
         self._values = {name: setting.default for name, setting in self._settings.items()}
         self._values |= {name: value for name, value in facts.items() if name in self._settings}
         for row in kept:
@@ -234,19 +237,20 @@ class Configuration:
 
     def get_keys(self, command: GetConfiguration) -> ConfigurationAnswer:
         """1.6 §5.8: unknown keys are listed, an empty request means all."""
-        wanted = command.keys or tuple(self._by_key)
+        wanted = command.keys or tuple(setting.key for setting in SETTINGS if setting.key)
         known = tuple(
             ConfigurationKey(key, self._values[setting.name], setting.is_read_only)
             for key in wanted
-            if (setting := self._by_key.get(key)) is not None
+            if (setting := self._by_key.get(key.casefold())) is not None
         )
-        return ConfigurationAnswer(known, tuple(key for key in wanted if key not in self._by_key))
+        unknown = tuple(key for key in wanted if key.casefold() not in self._by_key)
+        return ConfigurationAnswer(known, unknown)
 
     def change_key(
         self, command: ChangeConfiguration
     ) -> tuple[StatusAnswer, tuple[SaveSetting, ...]]:
         """1.6 §5.3. The value is in force once its write is committed and `take` was called."""
-        setting = self._by_key.get(command.key)
+        setting = self._by_key.get(command.key.casefold())
         if setting is None:
             return StatusAnswer("NotSupported"), ()
         if setting.is_valid is None or not setting.is_valid(command.value):
@@ -292,13 +296,13 @@ class Configuration:
         if variable.evse_id is not None or variable.component_instance is not None:
             return None
         name = (variable.component, variable.variable, variable.variable_instance)
-        return self._by_variable.get(name)
+        return self._by_variable.get(_folded(name))
 
     def _status_of(self, variable: VariableRef) -> str:
         if self._find(variable) is not None:
             return "Accepted" if variable.attribute == "Actual" else "NotSupportedAttributeType"
         components = {component for component, _, _ in self._by_variable}
-        if variable.component in components and variable.evse_id is None:
+        if variable.component.casefold() in components and variable.evse_id is None:
             return "UnknownVariable"
         return "UnknownComponent"
 
@@ -307,6 +311,12 @@ class Configuration:
         if status != "Accepted" or setting is None:
             return VariableResult(variable, status)
         return VariableResult(variable, status, self._values[setting.name])
+
+
+def _folded(name: tuple[str, str, str | None]) -> tuple[str, str, str | None]:
+    """Return a variable's name for comparison: letters of either case are the same."""
+    component, variable, instance = name
+    return component.casefold(), variable.casefold(), instance and instance.casefold()
 
 
 def _report_row(setting: Setting, value: str) -> dict[str, object]:

@@ -89,6 +89,22 @@ def test_one_setting_has_two_names():
     assert row.value == "45"
 
 
+def test_names_are_found_in_letters_of_either_case():
+    running = configuration()
+    shouted = VariableRef("OCPPCOMMCTRLR", "heartbeatinterval")
+
+    answer, writes = running.change_key(ChangeConfiguration("heartbeatinterval", "45"))
+    running.take(writes)
+
+    assert answer.status == "Accepted"
+    assert writes == (SaveSetting("HeartbeatInterval", "45"),)
+    (row,) = running.get_keys(GetConfiguration(("HEARTBEATINTERVAL",))).known
+    (result,) = running.get_variables(GetVariables((shouted,))).results
+    assert (row.value, result.value) == ("45", "45")
+    unknown = running.get_variables(GetVariables((VariableRef("ocppcommctrlr", "x"),)))
+    assert unknown.results[0].status == "UnknownVariable"
+
+
 def test_as_many_results_as_asked_in_order():
     asked = (
         VariableRef("OCPPCommCtrlr", "Nonsense"),
