@@ -1,6 +1,7 @@
 """What the cloud has not confirmed, and what it will never accept as it is."""
 
 from functools import partial
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
@@ -26,7 +27,8 @@ class OutboxPanel:
         cloud = desk.state.site.cloud
         with ui.element("div").classes("sg-card"):
             ui.html("<h2>Cloud</h2>", sanitize=False)
-            ui.label(f"This site is known as {cloud.identity} at {cloud.url}.")
+            host = urlsplit(cloud.url).hostname  # the rest of an address may hold a secret
+            ui.label(f"This site is known as {cloud.identity} at {host}.")
         with ui.element("div").classes("sg-card"):
             ui.html("<h2>In quarantine</h2>", sanitize=False)
             self._quarantine = ui.element("div")
