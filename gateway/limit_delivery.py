@@ -8,7 +8,9 @@ profile a station charges without limit (1.6 §3.13.6, K06.FR.02).
 Rule 2: what is believed differs from what was sent. Until the station has confirmed a limit, the
 higher of the old and the new one counts; a refusal or silence leaves the old one in force.
 Rule 3: a cut leaves at once; rises and refreshes are few, stations wear out their flash.
-Rule 4: what a station refuses is tried in another form (A, then W; TxProfile, then a default of
+Rule 4: watts are a promise about the sum, the fuse is about each phase. Until it is known on how
+many phases a car draws, watts are counted as if all of them flowed on one.
+Rule 5: what a station refuses is tried in another form (A, then W; TxProfile, then a default of
 a higher stack level), and the form it accepts is kept for all of its EVSEs.
 
 Currents A RMS per phase. `now` is monotonic seconds, `at` the same instant as aware UTC.
@@ -122,6 +124,8 @@ class LimitDelivery:
     """As the station knows it; a TxProfile names it. None: no transaction runs."""
     is_plugged: bool = False
     """A car is there and may start a transaction, at the safe current, at any moment."""
+    phases_used: int | None = None
+    """Conductors the car was seen to draw on in this transaction; None: not known yet."""
     has_safe_default: bool = False
     """Whether the station confirmed the safe TxDefaultProfile since it booted."""
     _confirmed: _Sent | None = None
@@ -131,11 +135,20 @@ class LimitDelivery:
     _next_try_at: float = 0.0
     _failures: int = 0
     _sent_at: float = -math.inf
+    _must_tell: bool = False
+    """The same limit is now another number of watts."""
 
     # Feed.
 
     def want(self, limit_a: float) -> None:
         self.wanted_a = limit_a
+
+    def drawn_on(self, phases: int) -> None:
+        """Note on how many phases the car draws; limits in watts change with it."""
+        if phases != self.phases_used:
+            self.phases_used = phases
+            if self.speaks_watts:
+                self._must_tell = True
 
     def connected(self) -> None:
         self.is_connected = True
@@ -194,7 +207,7 @@ class LimitDelivery:
         expires_s = EXPIRES_AFTER_REFRESHES * self.refresh_s
         then_a = min(self.safe_current_a, self.wanted_a)
         self._in_flight = _Sent(self.wanted_a, now + expires_s, then_a)
-        self._sent_at = now
+        self._sent_at, self._must_tell = now, False
         return SetProfile(self.evse_id, self._profile(at, round(expires_s), then_a))
 
     def next_timer(self) -> float | None:
@@ -203,6 +216,20 @@ class LimitDelivery:
             return None
         refresh_at = self._sent_at + self.refresh_s
         return max(self._next_try_at, refresh_at if self._is_told() else self._rise_at())
+
+    @property
+    def speaks_watts(self) -> bool:
+        return self.forms.current.unit is RateUnit.W
+
+    @property
+    def minimum_a(self) -> float:
+        """Return the least limit with which any car can charge, A per phase.
+
+        In watts a car of unknown phases needs enough for all of them, and may take it on one.
+        """
+        if not self.speaks_watts:
+            return self.evse.min_current_a
+        return self.evse.min_current_a * len(self.evse.phases) / self._watt_phases
 
     def believed_a(self, now: float) -> float | None:
         """Return the highest limit the station may be acting upon; None: it is not known.
@@ -228,7 +255,8 @@ class LimitDelivery:
         return [sent for sent in known if sent is not None] + self._was_in_doubt
 
     def _is_told(self) -> bool:
-        return self._confirmed is not None and self._confirmed.limit_a == self.wanted_a
+        is_same = self._confirmed is not None and self._confirmed.limit_a == self.wanted_a
+        return is_same and not self._must_tell
 
     def _rise_at(self) -> float:
         is_rise = self._confirmed is not None and self.wanted_a > self._confirmed.limit_a
@@ -249,7 +277,13 @@ class LimitDelivery:
         # The first failure is tried again at once: it may be a cut that the fuse waits for.
         self._next_try_at = now if self._failures == 1 else now + wait_s
 
+    @property
+    def _watt_phases(self) -> int:
+        """Phases that watts are spread over: seen, or one."""
+        return self.phases_used or 1
+
     def _forget_sent(self) -> None:
+        self.phases_used = None
         self._confirmed = self._in_flight = None
         self._was_in_doubt.clear()
         self._sent_at = -math.inf
@@ -273,30 +307,53 @@ class LimitDelivery:
         )
 
     def _period(self, start_s: int, limit_a: float) -> SchedulePeriod:
-        unit = self.forms.current.unit
-        return limit_period(start_s, limit_a, unit, len(self.evse.phases), self.voltage_v)
+        return limit_period(
+            start_s,
+            limit_a,
+            self.forms.current.unit,
+            phases=len(self.evse.phases),
+            spread_over=self._watt_phases,
+            voltage_v=self.voltage_v,
+        )
 
 
 def limit_period(
-    start_s: int, limit_a: float, unit: RateUnit, phases: int, voltage_v: float
+    start_s: int,
+    limit_a: float,
+    unit: RateUnit,
+    *,
+    phases: int,
+    spread_over: int,
+    voltage_v: float,
 ) -> SchedulePeriod:
     """Return a period of `limit_a` per phase, rounded down to what the wire can say.
 
-    >>> limit_period(0, 10.07, RateUnit.A, 3, 230).limit
+    Args:
+        phases: of the EVSE; stations that follow K01.FR.50 divide watts by it.
+        spread_over: on how many of them the car is sure to spread watts.
+
+    >>> limit_period(0, 10.07, RateUnit.A, phases=3, spread_over=1, voltage_v=230).limit
     10.0
-    >>> limit_period(0, 10.0, RateUnit.W, 3, 230).limit
+    >>> limit_period(0, 10.0, RateUnit.W, phases=3, spread_over=3, voltage_v=230).limit
     6900.0
     """
     if unit is RateUnit.W:
-        return SchedulePeriod(start_s, float(math.floor(limit_a * voltage_v * phases)), phases)
+        watts = math.floor(round(limit_a * voltage_v * spread_over, 6))
+        return SchedulePeriod(start_s, float(watts), phases)
     return SchedulePeriod(start_s, math.floor(round(limit_a * 10, 6)) / 10, phases)
 
 
 def safe_default(
     safe_current_a: float, unit: RateUnit, phases: int, voltage_v: float
 ) -> SetProfile:
-    """Return the TxDefaultProfile that lies under every transaction of a station (evse 0)."""
-    period = limit_period(0, safe_current_a, unit, phases, voltage_v)
+    """Return the TxDefaultProfile that lies under every transaction of a station (evse 0).
+
+    In watts it is what one phase may carry: a car that draws it all on one stays within what was
+    proved, a car on three draws a third or pauses.
+    """
+    period = limit_period(
+        0, safe_current_a, unit, phases=phases, spread_over=1, voltage_v=voltage_v
+    )
     return SetProfile(
         0,
         ChargingProfile(

@@ -49,6 +49,8 @@ from gateway.status_board import StatusBoard
 from load_balancer.inputs import EvseKey
 from site_config.model import OcppVersion
 
+DRAWING_A = 1.0
+"""Less on a conductor is the station's own meter, not a car."""
 HINT_LENGTH = 4
 """Of a token that people may see."""
 
@@ -194,6 +196,9 @@ class StationDesk:
         if draw is not None and draw.currents is not None:
             evse.measured = draw.currents
             evse.measured_at = self._clock() - draw.age_s
+            phases = sum(current_a >= DRAWING_A for current_a in draw.currents)
+            if phases and evse.transaction_id is not None:
+                self._deliveries[EvseKey(station_id, evse_id)].drawn_on(phases)
 
     # What follows.
 

@@ -212,15 +212,17 @@ def test_a_pause_does_not_rise_to_the_safe_current_when_we_die():
     ],
 )
 def test_limits_on_the_wire(limit_a, unit, wire):
-    assert limit_period(0, limit_a, unit, 3, 230.0).limit == wire
+    period = limit_period(0, limit_a, unit, phases=3, spread_over=3, voltage_v=230.0)
+
+    assert (period.limit, period.number_phases) == (wire, 3)
 
 
 @given(st.floats(0, 100), st.sampled_from(RateUnit), st.integers(1, 3), st.floats(100, 260))
 def test_a_limit_is_never_rounded_up(limit_a, unit, phases, voltage_v):
-    wire = limit_period(0, limit_a, unit, phases, voltage_v).limit
+    period = limit_period(0, limit_a, unit, phases=3, spread_over=phases, voltage_v=voltage_v)
 
     allowed = limit_a if unit is RateUnit.A else limit_a * voltage_v * phases
-    assert wire <= allowed + 1e-6
+    assert period.limit <= allowed + 1e-6
 
 
 def test_the_safe_default_lies_under_every_transaction():
@@ -230,3 +232,43 @@ def test_the_safe_default_lies_under_every_transaction():
     assert command.profile.purpose is ProfilePurpose.TX_DEFAULT
     assert command.profile.stack_level == 0
     assert command.profile.schedule.duration_s is None
+
+
+def watts(made: LimitDelivery, now: float) -> list[float] | None:
+    command = made.due(now, NOON)
+    if command is None:
+        return None
+    made.accepted(now)
+    return [period.limit for period in command.profile.schedule.periods]
+
+
+def test_watts_are_counted_on_one_phase_until_the_car_has_shown_its_phases():
+    made = delivery(ChargingRateUnit.W)
+    made.transaction_began("7")
+    assert made.minimum_a == 18.0  # what lets a three-phase car begin may flow on one phase
+
+    made.want(18.0)
+    assert watts(made, 0.0) == [4140.0, 1380.0]
+
+    made.drawn_on(3)
+    assert made.minimum_a == 6.0
+    made.want(10.0)
+    assert watts(made, 1.0) == [6900.0, 4140.0]
+
+
+def test_the_same_limit_is_told_again_when_it_becomes_other_watts():
+    made = delivery(ChargingRateUnit.W)
+    made.transaction_began("7")
+    made.want(18.0)
+    watts(made, 0.0)
+
+    made.drawn_on(3)
+
+    assert watts(made, 6.0) == [12420.0, 4140.0]
+    assert watts(made, 7.0) is None
+
+
+def test_a_safe_default_in_watts_is_safe_on_a_single_phase():
+    command = safe_default(6.0, RateUnit.W, 3, 230.0)
+
+    assert [period.limit for period in command.profile.schedule.periods] == [1380.0]
