@@ -9,17 +9,26 @@ import { listen, say, tellFaults } from "./lines.mjs";
 const FIRST_TRANSACTION_ID = 5001;
 const version = process.argv[2];
 const now = () => new Date().toISOString();
-let transactionId = FIRST_TRANSACTION_ID;
+const transactionIds = new Map();
 let station;
 const raw = new Set();
+
+// The same start told again is the same transaction.
+function transactionIdOf(start) {
+  const key = JSON.stringify(start);
+  if (!transactionIds.has(key)) {
+    transactionIds.set(key, FIRST_TRANSACTION_ID + transactionIds.size);
+  }
+  return transactionIds.get(key);
+}
 
 const ANSWERS = {
   "ocpp1.6": {
     BootNotification: () => ({ status: "Accepted", currentTime: now(), interval: 300 }),
     Heartbeat: () => ({ currentTime: now() }),
     Authorize: () => ({ idTagInfo: { status: "Accepted" } }),
-    StartTransaction: () => ({
-      transactionId: transactionId++,
+    StartTransaction: (start) => ({
+      transactionId: transactionIdOf(start),
       idTagInfo: { status: "Accepted" },
     }),
     StopTransaction: () => ({ idTagInfo: { status: "Accepted" } }),

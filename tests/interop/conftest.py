@@ -43,15 +43,20 @@ class ForeignCloud:
         return self.process.faults
 
 
+@asynccontextmanager
+async def foreign_cloud(version):
+    async with foreign("cloud.mjs", version) as process:
+        port = (await process.first("listening"))["port"]
+        yield ForeignCloud(process, port)
+
+
 @pytest.fixture
 async def foreign_depot(tmp_path):
     """`async with foreign_depot("ocpp1.6") as depot`: a site before a foreign cloud."""
 
     @asynccontextmanager
     async def running(version, **changes):
-        async with foreign("cloud.mjs", version) as process:
-            port = (await process.first("listening"))["port"]
-            cloud = ForeignCloud(process, port)
+        async with foreign_cloud(version) as cloud:
             depot = Depot(site_of(cloud, **changes), cloud, tmp_path / "data", HandClock())
             await depot.start()
             try:

@@ -1,8 +1,9 @@
 // Charging stations made of npm's ocpp-rpc in strict mode: `node stations.mjs ws://HOST:PORT/ocpp`.
 //
 // Standard input says what they do, one at a time: {"id", "identity", "act", …} with the acts
-// connect {version, password, evses}, charge {evse, token}, say {action, payload}. Each is answered
-// when it is done. Whatever the gateway asks of them is told, and accepted.
+// connect {version, password, evses}, reconnect, say {action, payload}, charge {evse, token}, or in
+// steps arrive {evse, token}, draw {evse}, leave {evse}. Each is answered when it is done. Whatever
+// the gateway asks of them is told, and accepted.
 
 import { RPCClient } from "ocpp-rpc";
 import { listen, say, tellFaults } from "./lines.mjs";
@@ -18,7 +19,7 @@ class Station {
     this.identity = identity;
     this.evses = evses;
     this.registersWh = new Map(evses.map((evse) => [evse, 1000 * evse]));
-    this.profiles = [];
+    this.visits = new Map();
     this.client = new RPCClient({
       endpoint: url,
       identity,
@@ -44,23 +45,43 @@ class Station {
     return this.client.call(action, payload);
   }
 
-  // Charge some energy after the driver was accepted, and tell the test what the station knows.
-  async charge({ evse, token, remoteStartId = null }) {
+  // A whole visit: begin, some energy, end.
+  async charge(visit) {
+    await this.arrive(visit);
+    for (let sample = 0; sample < SAMPLES; sample += 1) {
+      await this.draw(visit);
+    }
+    await this.leave(visit);
+  }
+
+  async arrive({ evse, token, remoteStartId = null }) {
     if (remoteStartId === null) {
       await this.authorize(token);
     }
     const startWh = this.registersWh.get(evse);
     const visit = { evse, token, remoteStartId, startWh, beganAt: now() };
+    this.visits.set(evse, visit);
     await this.begin(visit);
-    for (let sample = 0; sample < SAMPLES; sample += 1) {
-      this.registersWh.set(evse, this.registersWh.get(evse) + WH_PER_SAMPLE);
-      await this.sample(visit, this.registersWh.get(evse));
-    }
+  }
+
+  async draw({ evse }) {
+    this.registersWh.set(evse, this.registersWh.get(evse) + WH_PER_SAMPLE);
+    await this.sample(this.visits.get(evse), this.registersWh.get(evse));
+  }
+
+  // End the visit, and tell the test what the station knows of it.
+  async leave({ evse }) {
+    const visit = this.visits.get(evse);
     visit.stopWh = this.registersWh.get(evse) + 1;
     this.registersWh.set(evse, visit.stopWh);
     visit.endedAt = now();
     await this.end(visit);
     say("charged", { identity: this.identity, ...visit });
+  }
+
+  // Without a BootNotification: a reconnect is no reboot.
+  async reconnect() {
+    await this.client.connect();
   }
 }
 
@@ -259,9 +280,11 @@ const ACTS = {
     stations.set(order.identity, station);
     return station.connect();
   },
-  charge: ({ identity, ...visit }) => stations.get(identity).charge(visit),
   say: ({ identity, action, payload }) => stations.get(identity).call(action, payload),
 };
+for (const act of ["charge", "arrive", "draw", "leave", "reconnect"]) {
+  ACTS[act] = ({ identity, ...visit }) => stations.get(identity)[act](visit);
+}
 
 listen(async ({ id, act, ...order }) => {
   try {
