@@ -45,10 +45,10 @@ def view_of(state: SiteState, now: float, now_utc: datetime, health: Mapping[str
 
 
 def plot_history(state: SiteState) -> list[list[float | None]]:
-    """Return the past of the plot, thinned to `PLOT_STEP`, oldest first."""
+    """Return the past of the plot, thinned to `PLOT_STEP` up to the newest, oldest first."""
     points: list[HistoryPoint] = []
     for point in state.history:
-        if not points or point.at - points[-1].at >= PLOT_STEP:
+        if not points or point.at - points[-1].at >= PLOT_STEP or point is state.history[-1]:
             points.append(point)
     return [_point(point) for point in points]
 

@@ -148,8 +148,11 @@ def test_circuits_stand_below_their_parents():
 
 
 def test_the_plot_begins_with_an_hour_in_a_thousand_points_at_most():
-    points = plot_history(busy_state())
+    state = busy_state()
 
+    points = plot_history(state)
+
+    assert points[-1] == looked_at(state)["point"]
     assert 850 <= len(points) <= 1000
     assert points == sorted(points)
     assert all(len(point) == 5 for point in points)
