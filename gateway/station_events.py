@@ -252,31 +252,33 @@ async def _transaction(
     if outcome.is_refused:
         invalid = IdTokenInfo(AuthorizationStatus.INVALID)
         return Reply(Judged(invalid, NO_TRANSACTION if version == "ocpp1.6" else None), followups)
-    info, more = await _verdict(event, station_id, outcome, around)
+    info = await _verdict(event, station_id, outcome, around)
     if info is None and number is not None:
         info = IdTokenInfo(AuthorizationStatus.ACCEPTED)  # 1.6: idTagInfo is required
-    return Reply(Judged(info, number), followups + more)
+    return Reply(Judged(info, number), followups)
 
 
 async def _verdict(
     event: TransactionChanged, station_id: str, outcome: Outcome, around: Surroundings
-) -> tuple[IdTokenInfo | None, tuple[Followup, ...]]:
+) -> IdTokenInfo | None:
     """Judge the token of a transaction message, if it has one."""
     id_token, transaction = event.id_token, outcome.transaction
     if id_token is None:
-        return None, ()
+        return None
     if outcome.is_remote:
-        return IdTokenInfo(AuthorizationStatus.ACCEPTED), ()
+        return IdTokenInfo(AuthorizationStatus.ACCEPTED)
     own = transaction.id_token if transaction else None
     is_own = own is not None and own.key == id_token.key
     if transaction is not None and is_own and transaction.verdict is not None:
-        return IdTokenInfo(transaction.verdict), ()
+        return IdTokenInfo(transaction.verdict)
     if event.event_type is EventType.ENDED:
         # It is over, whatever the token: no question to the cloud delays the answer.
         if is_own or around.authorization.may_stop(id_token, own, around.clock_utc()):
-            return IdTokenInfo(AuthorizationStatus.ACCEPTED), ()
-        return _without_cloud(id_token, around), ()
-    return await _judge(id_token, station_id, around)
+            return IdTokenInfo(AuthorizationStatus.ACCEPTED)
+        return _without_cloud(id_token, around)
+    # Its row asks the cloud anyway: an Authorize beside it would be one message too many.
+    info, _ = await _judge(id_token, station_id, around)
+    return info
 
 
 async def _status(

@@ -172,6 +172,16 @@ async def test_known_token_is_not_refreshed_without_a_cloud():
     )
 
 
+async def test_start_with_a_known_token_asks_the_cloud_by_its_own_row_alone():
+    gateway = Gateway(known=ACCEPTED, cloud=BLOCKED)
+
+    reply = await gateway.hear(start())
+
+    assert reply.answer == Judged(ACCEPTED, 1)
+    assert RefreshAuthorization(CARD) not in reply.followups
+    assert "asked" not in gateway.log
+
+
 async def test_unknown_token_is_the_cloud_s_question_and_then_known():
     gateway = Gateway(cloud=BLOCKED)
 

@@ -45,6 +45,7 @@ async def test_a_foreign_1_6_cloud_bills_what_the_station_measured(foreign_depot
         assert bench.books[0].energy_wh > 100
         assert billed_by("ocpp1.6", depot.cloud) == truth_of(depot, bench)
         assert len(depot.cloud.calls("MeterValues", connectorId=3)) >= 3
+        assert len(depot.cloud.calls("Authorize")) == 1
         assert depot.cloud.faults == []
 
 
