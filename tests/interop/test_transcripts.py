@@ -31,7 +31,7 @@ PLACES = {
     "vcp-2.0.1": {("VCP201", 1): 1},
     "vcp-2.1": {("VCP21", 1): 1},
 }
-"""Where the site file puts each recorded EVSE upstream: not its own number, where there is a choice."""
+"""The number upstream of each recorded EVSE: another than its own, where there is a choice."""
 
 
 LIES = {"microocpp-1.6": {"register"}}
