@@ -18,9 +18,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "site-gateway.service"
+UNITS = [*DEPLOY.glob("*.service"), *DEPLOY.glob("*.timer")]
+BIN = Path(sys.executable).parent
 DROP_INS = sorted((DEPLOY / "drop-ins").glob("*.conf"))
 
 PATIENCE_S = 60.0
+LOOK_S = 0.5
 WATCHDOG_US = 200_000
 MOST_EXPOSED = 15
 """`systemd-analyze security`, in tenths: 0 is a sealed box, 100 is no protection at all."""
@@ -69,7 +72,7 @@ def manager():
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard,
     ):
         heard.bind(f"{folder}/notify")
-        heard.settimeout(PATIENCE_S)
+        heard.settimeout(LOOK_S)
         yield heard
 
 
@@ -89,21 +92,29 @@ def gateway(site_file, tmp_path, manager):
         yield process
         if process.poll() is None:
             process.kill()
+    print((tmp_path / "log").read_text())  # noqa: T201 - pytest shows it beside a failure
 
 
-def heard(manager):
-    return manager.recv(4096).decode()
+def heard(manager, gateway):
+    """Return what the gateway says next; fail with its exit code when it is no more."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            return manager.recv(4096).decode()
+        except TimeoutError:
+            assert gateway.poll() is None, "the gateway has ended; see its log"
+    raise TimeoutError("the gateway says nothing")
 
 
 def test_systemd_hears_ready_alive_and_stopping(gateway, manager, capsys):
     began_at = time.monotonic()
-    first = heard(manager)
+    first = heard(manager, gateway)
     listening_s = time.monotonic() - began_at
-    beats = [heard(manager), heard(manager)]
+    beats = [heard(manager, gateway), heard(manager, gateway)]
     gateway.send_signal(signal.SIGTERM)
     last = beats[-1]
     while last == "WATCHDOG=1":
-        last = heard(manager)
+        last = heard(manager, gateway)
 
     assert first == "READY=1"
     assert beats == ["WATCHDOG=1", "WATCHDOG=1"]
@@ -114,7 +125,7 @@ def test_systemd_hears_ready_alive_and_stopping(gateway, manager, capsys):
 
 
 def test_ready_means_that_stations_may_connect(gateway, manager, tmp_path):
-    heard(manager)
+    heard(manager, gateway)
     gateway.send_signal(signal.SIGTERM)
     gateway.wait(PATIENCE_S)
 
@@ -150,12 +161,11 @@ def test_the_gateway_may_write_where_the_unit_lets_it_and_only_there():
 
 @pytest.fixture
 def installed(tmp_path):
-    """The unit as systemd would find it, its command an existing file."""
-    unit = tmp_path / UNIT.name
-    text = UNIT.read_text()
-    program = shlex.split(settings()["ExecStart"][0])[0]
-    unit.write_text(text.replace(program, sys.executable))
-    return unit
+    """The units as systemd would find them, their program an existing file; the gateway's."""
+    for unit in UNITS:
+        text = unit.read_text()
+        (tmp_path / unit.name).write_text(text.replace("/opt/site-gateway/bin/", f"{BIN}/"))
+    return tmp_path / UNIT.name
 
 
 def analyze(*words):
@@ -164,14 +174,20 @@ def analyze(*words):
     )
 
 
-@pytest.mark.parametrize("drop_in", [None, *DROP_INS], ids=lambda path: path.stem if path else "-")
-def test_systemd_understands_every_line(installed, drop_in):
-    if drop_in is not None:
-        folder = installed.with_name(f"{installed.name}.d")
-        folder.mkdir()
-        shutil.copy(drop_in, folder)
+@pytest.mark.parametrize("drop_in", DROP_INS, ids=lambda path: path.stem)
+def test_systemd_understands_every_drop_in(installed, drop_in):
+    folder = installed.with_name(f"{installed.name}.d")
+    folder.mkdir()
+    shutil.copy(drop_in, folder)
 
     verdict = analyze("verify", "--man=no", str(installed))
+
+    assert (verdict.returncode, verdict.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_systemd_understands_every_unit(installed, unit):
+    verdict = analyze("verify", "--man=no", str(installed.with_name(unit.name)))
 
     assert (verdict.returncode, verdict.stderr) == (0, "")
 
