@@ -1,6 +1,8 @@
 """Who may import whom: the arrows of the README's picture, checked."""
 
 import ast
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,46 @@ def test_no_module_is_too_long_to_read() -> None:
     }
 
     assert {module: n for module, n in lengths.items() if n > 500} == {}
+
+
+def pictured() -> set[str]:
+    """Return every path that the README's picture of the folders names.
+
+    A line at the margin is a folder of the top; those below it hold what is in that folder.
+    """
+    picture = (ROOT / "README.md").read_text().partition("<!-- tree -->")[2].split("```")[1]
+    named, top = set(), ""
+    for line in picture.strip().splitlines():
+        names = re.match(r"(\s*)((?:[\w.-]+(?:/|\.py)\s*)+)", line)
+        assert names, line
+        if not names[1]:
+            top = names[2].strip()
+            named.add(top)
+        else:
+            named |= {top + name for name in names[2].split()}
+    return named
+
+
+def test_everything_in_the_readmes_picture_exists() -> None:
+    assert {path for path in pictured() if not (ROOT / path).exists()} == set()
+
+
+def test_every_package_is_in_the_readmes_picture() -> None:
+    packages = {
+        f"{folder.relative_to(ROOT).as_posix()}/"
+        for folder in [*ROOT.iterdir(), *(ROOT / "gateway").iterdir()]
+        if (folder / "__init__.py").exists()
+    }
+
+    assert packages <= pictured()
+
+
+def test_every_top_folder_is_in_the_readmes_picture() -> None:
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().split()] + [".*"]
+    tops = {
+        f"{folder.name}/"
+        for folder in ROOT.iterdir()
+        if folder.is_dir() and not any(fnmatch(folder.name, pattern) for pattern in ignored)
+    }
+
+    assert tops <= pictured()
