@@ -145,10 +145,10 @@ class Balancer:
     def _observe_evses(self, evses: Sequence[EvseInput], now: float) -> None:
         known = {evse.key: evse for evse in evses}
         for memory in self._memories:
-            may_have_drawn = memory.is_reachable and memory.counted_da > 0
+            had_a_part = memory.is_demanding or (memory.is_reachable and memory.counted_da > 0)
             if not memory.observe(known.get(memory.node.key), now):
                 continue
-            if may_have_drawn and not memory.is_reachable:
+            if had_a_part and not memory.is_reachable:
                 self._hold_path(memory.node.circuits, now)
             nodes = memory.node.nodes
             self._low.put(memory, nodes, memory.low_da)

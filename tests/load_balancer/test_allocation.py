@@ -83,6 +83,12 @@ def test_the_full_node_is_named():
     assert shares == [Share(160, 3), Share(100, None), Share(0, None)]
 
 
+def test_what_rounding_leaves_goes_to_the_smallest_share_first():
+    wishes = [Demand((0,), 60, 61), Demand((0,), 0, 2), Demand((0,), 0, 2)]
+
+    assert [share.limit_da for share in allocate([63], [-1], wishes)] == [60, 2, 1]
+
+
 PARENTS = (-1, -1, -1, 0, 1, 2, 0, 1, 2, 3, 4, 5)
 """Three levels: root, two feeders, and one more below the first feeder."""
 

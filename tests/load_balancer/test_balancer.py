@@ -14,7 +14,7 @@ from load_balancer.balancer import (
 )
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Rule
-from tests.load_balancer.plant import one_circuit
+from tests.load_balancer.plant import one_circuit, site
 
 START = 1000.0
 TWO = (EvseKey("S0", 1), EvseKey("S1", 1))
@@ -143,8 +143,10 @@ def test_a_limit_nobody_confirmed_is_counted_at_the_old_one():
 def test_an_unknown_limit_is_counted_as_all_the_evse_can_give():
     steps = Steps(2, rating_a=40, meter=False)
 
-    steps.step(100, S0={"believed_a": None})
+    soon_a = steps.step(13, S0={"believed_a": None})
+    steps.step(87, S0={"believed_a": None})
 
+    assert soon_a == [11, 40 - 32]  # The first is counted at 32 A anyway.
     assert steps.told_a[TWO[1]] == 40 - 32
 
 
@@ -352,3 +354,109 @@ def test_a_station_that_takes_more_than_told_is_named_and_counted_at_that():
     assert steps.reason("S0").rule is Rule.NOT_FOLLOWED
     assert steps.reason("S0").compared_to_a == 30
     assert steps.told_a[TWO[1]] == 10
+
+
+def test_a_station_that_takes_more_than_there_is_and_never_obeys_is_paused_at_last():
+    steps = Steps(1, rating_a=20, meter=False)
+    steps.step(60)
+    takes_30 = {"measured": PhaseCurrents(30, 30, 30), "measured_at": steps.now + 1}
+
+    assert steps.step(5, S0=takes_30) == [0]
+
+
+def test_alone_on_a_full_circuit_it_is_the_fuse_among_several_the_fair_share():
+    alone, together = Steps(1, rating_a=20, meter=False), Steps(2, rating_a=20, meter=False)
+    alone.step(60)
+    together.step(60)
+
+    assert (alone.reason().rule, alone.reason().value_a) == (Rule.FUSE, 20)
+    assert (together.reason().rule, together.reason().value_a) == (Rule.FAIR_SHARE, 10)
+
+
+def test_while_a_meter_is_lost_nobody_rises_though_he_might():
+    steps = Steps(on_loss="hold", reading_a=0.0)
+    before_a = steps.step(13)
+    steps.reading_a = None
+
+    assert before_a == [11, 11]
+    assert steps.step(60) == [11, 11]
+
+
+def test_while_a_meter_is_lost_who_was_paused_stays_paused():
+    steps = Steps(on_loss="hold", reading_a=0.0)
+    steps.step(13)
+    steps.reading_a = None
+    steps.step(5, S0={"ceilings": (Ceiling(Rule.CLOUD_PROFILE, 0),)})
+
+    assert steps.step(60) == [0, 11]
+
+
+def test_while_a_meter_is_lost_no_full_vehicle_is_offered_anything_new():
+    full = {"wants_current": False, "has_transaction": True}
+    steps = Steps(on_loss="hold", reading_a=0.0)
+    steps.step(30, S1=IDLE)
+    steps.reading_a = None
+    steps.step(30, S1=IDLE)
+
+    assert steps.step(30, S1=full) == [steps.told_a[TWO[0]], 0]
+
+
+def test_limits_rise_only_beside_the_most_that_others_were_seen_to_draw():
+    steps = Steps(1)
+    for second in range(120):
+        steps.reading_a = 40.0 if second % 5 == 0 else 10.0
+        steps.step()
+
+        assert steps.told_a[TWO[0]] <= 63 - 40
+
+
+def test_a_lost_station_lets_nobody_rise_for_a_while():
+    steps = Steps(2, rating_a=40, meter=False)
+    steps.step(10)
+    lost = {"is_reachable": False, "believed_a": 6.0}
+
+    assert steps.step(15, S1=lost)[0] == 6
+    assert steps.step(15, S1=lost)[0] > 6
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "expected_a"),
+    [("hold", "panic", 0), ("panic", "hold", 0), ("hold", "safe", 6), ("safe", "hold", 6)],
+)
+def test_of_several_lost_meters_the_strictest_policy_holds(above, below, expected_a):
+    config = site(
+        {
+            "grid": {"rating_a": 63, "meter": "above"},
+            "garage": {"parent": "grid", "rating_a": 40, "meter": "below"},
+        },
+        {"S0": {"circuit": "garage", "evses": {1: {}}}},
+        {"above": {"on_loss": above}, "below": {"on_loss": below}},
+    )
+    balancer = Balancer(config)
+    told_a = 0.0
+    for second in range(40):
+        now = START + second
+        evse = EvseInput(TWO[0], True, True, told_a, None, None)
+        reading = MeterReading(now, ZERO) if second < 39 else None
+        circuits = tuple(CircuitInput(name, reading) for name in ("grid", "garage"))
+        told_a = balancer.step(SiteInputs((evse,), circuits), now).limits[TWO[0]].limit_a
+
+    assert told_a == expected_a
+
+
+def test_a_lost_meter_lets_nobody_rise_on_the_circuits_above_it_either():
+    config = site(
+        {"grid": {"rating_a": 63}, "garage": {"parent": "grid", "rating_a": 40, "meter": "garage"}},
+        {"S0": {"circuit": "grid", "evses": {1: {}}}},
+        {"garage": {}},
+    )
+    balancer = Balancer(config)
+    told_a = {}
+    for second in range(30):
+        now = START + second
+        evse = EvseInput(TWO[0], True, True, told_a.get(second - 1, 0.0), None, None)
+        reading = MeterReading(now, ZERO) if second < 10 else None
+        circuits = (CircuitInput("garage", reading),)
+        told_a[second] = balancer.step(SiteInputs((evse,), circuits), now).limits[TWO[0]].limit_a
+
+    assert told_a[9] == told_a[29] == 6

@@ -35,10 +35,10 @@ def test_within_a_slice_who_charges_goes_on():
     first, second = memories = queue(2)
     turns = Turns()
     turns.in_order(memories, START)
-    first.energy_wh, first.limit_da = 5000, 160
+    second.energy_wh, second.limit_da = 5000, 160
 
-    assert turns.in_order(memories, START + 1) == [first, second]
-    assert turns.in_order(memories, START + SLICE_S) == [second, first]
+    assert turns.in_order(memories, START + 1) == [second, first]
+    assert turns.in_order(memories, START + SLICE_S) == [first, second]
 
 
 def test_who_comes_within_a_slice_stands_last():
