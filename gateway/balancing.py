@@ -4,7 +4,7 @@
 Currents A RMS per phase; `now` is monotonic seconds, `at` the same instant as aware UTC.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,14 +46,15 @@ class Deliveries:
             for name, station in site.stations.items()
             for evse_id, evse in station.evses.items()
         }
+        self._by_station: dict[str, list[LimitDelivery]] = {}
+        for key, delivery in self._by_key.items():
+            self._by_station.setdefault(key.station_id, []).append(delivery)
 
     def __getitem__(self, key: EvseKey) -> LimitDelivery:
         return self._by_key[key]
 
-    def of(self, station_id: str) -> Iterator[LimitDelivery]:
-        for key, delivery in self._by_key.items():
-            if key.station_id == station_id:
-                yield delivery
+    def of(self, station_id: str) -> Sequence[LimitDelivery]:
+        return self._by_station[station_id]
 
     def want(self, decision: Decision) -> None:
         for key, limit in decision.limits.items():

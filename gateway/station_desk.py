@@ -62,7 +62,7 @@ class Notify:
     cloud: Callable[[], None]
     """There is something new to tell the cloud."""
     balancer: Callable[[], None]
-    """An EVSE began, ended, or draws otherwise."""
+    """An EVSE began, ended, changed its state or draws too much; other draws can wait a second."""
     log: Callable[[str], None]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     """Run it beside; it handles its own refusals."""
@@ -199,6 +199,8 @@ class StationDesk:
             phases = sum(current_a >= DRAWING_A for current_a in draw.currents)
             if phases and evse.transaction_id is not None:
                 self._deliveries[EvseKey(station_id, evse_id)].drawn_on(phases)
+            if evse.limit_a is not None and max(draw.currents) > evse.limit_a:
+                self._notify.balancer()
 
     # What follows.
 
@@ -246,15 +248,17 @@ class StationDesk:
             self._notify.log(f'station.refused station={station_id} asked={name} reason="{error}"')
 
     async def _moved(self, transaction: Transaction, event_type: EventType) -> None:
-        before = self._state.stations[transaction.station_id].evses[transaction.evse_id]
-        began = before.transaction_id != transaction.uuid and transaction.ended_at is None
+        evse = self._state.stations[transaction.station_id].evses[transaction.evse_id]
+        before, state_before = evse.transaction_id, evse.charging_state
+        began = before != transaction.uuid and transaction.ended_at is None
         self._show(transaction, event_type)
         if began:
             changes = self._profiles.transaction_began(transaction.cloud_evse, transaction.uuid)
             await self._take(changes)
         elif transaction.ended_at is not None:
             await self._take(self._profiles.transaction_ended(transaction.cloud_evse))
-        self._changed()
+        if (evse.transaction_id, evse.charging_state) != (before, state_before):
+            self._notify.balancer()
 
     async def _take(self, changes: Sequence[Change]) -> None:
         if changes:

@@ -154,8 +154,11 @@ def ceiling_a(
         voltage_v: phase to neutral, nominal.
         phases: conductors of the EVSE, 1..3.
     """
+    installed = tuple(profiles)
+    if not installed:  # the usual case, and a balancing round asks for every EVSE
+        return None
     conversion = _Conversion(RateUnit.A, voltage_v, phases)
-    return _merged(tuple(profiles), at, 0.0, transaction_started_at, conversion).limit
+    return _merged(installed, at, 0.0, transaction_started_at, conversion).limit
 
 
 def composite(
