@@ -52,6 +52,10 @@ class StatusBoard:
             info = STATION_LOST if number in there else NOBODY
             status = StatusChanged(number, 1, ConnectorStatus.UNAVAILABLE, at, info=info)
             self._lines[number] = _Line(status)
+        self._doubtful = set(self._lines)
+        """All that may be untold: looked at before each CALL, so not every line of the site."""
+        self._version = ""
+        """Whose words decided which lines are not doubtful."""
         self._lost_at: float | None = None
 
     def current(self, number: int) -> StatusChanged:
@@ -61,7 +65,7 @@ class StatusBoard:
 
     def changed(self, status: StatusChanged) -> None:
         """Take a station's word on one connector; its `evse_id` is the number upstream."""
-        line = self._lines[status.evse_id]
+        line = self._touch(status.evse_id)
         line.reported = line.current = status
         line.lost_at = None
 
@@ -72,7 +76,7 @@ class StatusBoard:
             return
         line.reported = replace(line.reported, charging_state=state)
         if line.current.status is line.reported.status:
-            line.current = line.reported
+            self._touch(number).current = line.reported
 
     def station_lost(self, numbers: Iterable[int], now: float) -> None:
         for number in numbers:
@@ -82,7 +86,7 @@ class StatusBoard:
     def station_back(self, numbers: Iterable[int]) -> None:
         """Believe what it said last, until it says something new."""
         for number in numbers:
-            line = self._lines[number]
+            line = self._touch(number)
             line.lost_at = None
             if line.reported is not None:
                 line.current = line.reported
@@ -92,7 +96,7 @@ class StatusBoard:
         for number, line in self._lines.items():
             if line.lost_at is not None and now - line.lost_at >= STATION_LOST_AFTER_S:
                 line.lost_at = None
-                line.current = StatusChanged(
+                self._touch(number).current = StatusChanged(
                     number,
                     line.current.connector_id,
                     ConnectorStatus.UNAVAILABLE,
@@ -108,12 +112,12 @@ class StatusBoard:
 
     def tell_everything(self) -> None:
         """After our boot was accepted (1.6 errata 3.22, B01.FR.05)."""
-        for line in self._lines.values():
-            line.told = None
+        for number in self._lines:
+            self._touch(number).told = None
 
     def tell_again(self, number: int) -> None:
         """The cloud triggered it."""
-        self._lines[number].told = None
+        self._touch(number).told = None
 
     def cloud_lost(self, now: float) -> None:
         self._lost_at = now
@@ -125,21 +129,29 @@ class StatusBoard:
 
     def told(self, status: StatusChanged, version: str) -> None:
         """The cloud confirmed, or refused for good: either way it is not told again."""
-        self._lines[status.evse_id].told = _meaning(status, version)
+        self._touch(status.evse_id).told = _meaning(status, version)
 
     # Drain.
 
     def next_status(self, version: str) -> StatusChanged | None:
         """Return the first status the cloud has not heard, 0 first; None: it knows all."""
-        for number, line in self._lines.items():
-            if number == 0 and version != "ocpp1.6":
-                continue  # 2.0.1 has no status of the whole station
-            if line.told != _meaning(line.current, version):
+        if version != self._version:  # what one version calls the same another tells apart
+            self._version, self._doubtful = version, set(self._lines)
+        while self._doubtful:
+            number = min(self._doubtful)
+            line = self._lines[number]
+            is_untold = line.told != _meaning(line.current, version)
+            if is_untold and (number > 0 or version == "ocpp1.6"):
                 return line.current
+            self._doubtful.discard(number)  # 2.0.1 has no status of the whole station
         return None
 
     def waiting(self, version: str) -> int:
         return sum(line.told != _meaning(line.current, version) for line in self._lines.values())
+
+    def _touch(self, number: int) -> _Line:
+        self._doubtful.add(number)
+        return self._lines[number]
 
 
 def _meaning(status: StatusChanged, version: str) -> tuple[object, ...]:
