@@ -231,19 +231,7 @@ class EvseMemory:
         settled_at = self.settled_at
         is_settled = now >= settled_at
         most_da = max(measured_da)
-
-        self.low_da = self.drawn_da = measured_da
-        if measured_at < settled_at:
-            if most_da > limit_da:
-                self.low_da = tuple([min(drawn, limit_da) for drawn in measured_da])
-            if is_settled:
-                self.drawn_da = self.low_da
-        elif measured_at != self._learnt_at:
-            self._learnt_at = measured_at
-            self._use.learn(measured_da, measured_at)
-            self.nodes = self._use.nodes
-            self._unused.learn(most_da, limit_da, measured_at)
-
+        self._estimate_draw(measured_da, measured_at, is_settled=is_settled)
         self.counted_da = max(limit_da, believed_da, most_da)
         self.fixed_da = NOTHING
         if is_settled:
@@ -252,6 +240,21 @@ class EvseMemory:
         elif most_da > max(limit_da, believed_da, self._before_da) + DISOBEDIENT_FROM_DA:
             self.floor_da = most_da
         self._take_ceilings(evse.ceilings)
+
+    def _estimate_draw(
+        self, measured_da: tuple[int, ...], measured_at: float, *, is_settled: bool
+    ) -> None:
+        self.low_da = self.drawn_da = measured_da
+        if measured_at < self.settled_at:
+            if max(measured_da) > self.limit_da:
+                self.low_da = tuple([min(drawn, self.limit_da) for drawn in measured_da])
+            if is_settled:
+                self.drawn_da = self.low_da
+        elif measured_at != self._learnt_at:
+            self._learnt_at = measured_at
+            self._use.learn(measured_da, measured_at)
+            self.nodes = self._use.nodes
+            self._unused.learn(max(measured_da), self.limit_da, measured_at)
 
     def _notice_disobedience(self, excess_da: int) -> None:
         if excess_da > DISOBEDIENT_FROM_DA:

@@ -35,7 +35,7 @@ def on_circuit(evse_currents: PhaseCurrents, evse_rotation: Sequence[int]) -> Ph
     """Return the currents an EVSE draws, in its circuit's phase order.
 
     >>> on_circuit(PhaseCurrents(10, 0, 5), (1, 2, 0))
-    PhaseCurrents(l1=5, l2=10, l3=0)
+    PhaseCurrents(l1=5.0, l2=10.0, l3=0.0)
     """
     currents = [0.0, 0.0, 0.0]
     for conductor, phase in enumerate(evse_rotation):

@@ -404,7 +404,7 @@ def test_while_a_meter_is_lost_no_full_vehicle_is_offered_anything_new():
 def test_limits_rise_only_beside_the_most_that_others_were_seen_to_draw():
     steps = Steps(1)
     for second in range(120):
-        steps.reading_a = 40.0 if second % 5 == 0 else 10.0
+        steps.reading_a = 40.0 if second % 10 == 5 else 10.0
         steps.step()
 
         assert steps.told_a[TWO[0]] <= 63 - 40
