@@ -8,10 +8,9 @@ The cloud is always answered: a station that is away or silent gives Rejected, n
 Decides only; whatever waits is handed in. EVSE ids of commands are upstream numbers.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
 
 from gateway.authorization import Authorization
 from gateway.cloud_profiles import CloudProfiles, RunningTransaction
@@ -42,52 +41,22 @@ from gateway.commands import (
     Unsupported,
 )
 from gateway.configuration import Configuration
-from gateway.errors import GatewayError, PeerError
-from gateway.events import ConnectorStatus, DataAnswered, DataSent
-from gateway.records import SaveAvailability, SaveSetting, Transaction, Write
-from gateway.slots import SlotTable
+from gateway.errors import PeerError
+from gateway.events import ConnectorStatus, DataAnswered, DataSent, RegistrationStatus
+from gateway.maintenance import Maintenance
+from gateway.records import SaveSetting, Transaction, Write
+from gateway.routes import ACCEPTED, REJECTED, UNKNOWN_EVSE, Place, Routes, Upward
 from gateway.transactions import TransactionBooks
 
-REJECTED = StatusAnswer("Rejected")
-ACCEPTED = StatusAnswer("Accepted")
-
-
-class Stations(Protocol):
-    """The charging stations, as far as the cloud's commands need them."""
-
-    def is_connected(self, station_id: str) -> bool: ...
-
-    async def ask(self, station_id: str, command: Command) -> CommandAnswer:
-        """Send a command in the station's own numbers; raises GatewayError within 10 s."""
-
-    def status(self, station_id: str, evse_id: int) -> ConnectorStatus | None: ...
-
-
-class Upward(Protocol):
-    """What a command makes the gateway say to the cloud, after its answer."""
-
-    def is_registered(self) -> bool: ...
-
-    def boot_again(self, reason: str) -> None: ...
-
-    def heartbeat_now(self) -> None: ...
-
-    def tell_status(self, cloud_evse: int | None) -> None:
-        """Report the status of one EVSE, or of all, once more."""
-
-    def report(self, request_id: int, rows: list[dict[str, object]]) -> None:
-        """Send NotifyReport, in as many parts as needed."""
-
-    async def has_rows(self, transaction: Transaction | None) -> bool:
-        """Whether rows of a transaction, or any rows, still wait for the cloud."""
+NOT_FOR_USE = (ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED)
 
 
 @dataclass(frozen=True, slots=True)
 class SiteAuthority:
     """What bounds a composite schedule beside the cloud's own profiles, A per phase."""
 
-    local_limit_a: Callable[[int], float]
-    """Of an EVSE upstream, or of the grid connection (0)."""
+    local_limit_a: Callable[[int, datetime], float]
+    """Of an EVSE upstream, or of the grid connection (0), at an instant."""
 
 
 class CloudCommands:
@@ -96,26 +65,27 @@ class CloudCommands:
     def __init__(
         self,
         *,
-        slots: SlotTable,
+        routes: Routes,
+        maintenance: Maintenance,
         books: TransactionBooks,
         authorization: Authorization,
         profiles: CloudProfiles,
         configuration: Configuration,
         authority: SiteAuthority,
-        stations: Stations,
         upward: Upward,
         commit: Callable[[Sequence[Write]], Awaitable[None]],
         clock_utc: Callable[[], datetime],
         configuration_changed: Callable[[], None],
         limits_changed: Callable[[], None],
     ) -> None:
-        self._slots = slots
+        self._routes = routes
+        self._slots, self._stations = routes.slots, routes.stations
+        self._maintenance = maintenance
         self._books = books
         self._authorization = authorization
         self._profiles = profiles
         self._configuration = configuration
         self._authority = authority
-        self._stations = stations
         self._upward = upward
         self._commit = commit
         self._clock_utc = clock_utc
@@ -131,9 +101,11 @@ class CloudCommands:
         Raises:
             PeerError: the command cannot be carried out by this station at all.
         """
+        if self._upward.registration is RegistrationStatus.REJECTED:
+            raise PeerError("SecurityError", "BootNotification was Rejected")  # B03.FR.08
         match command:
             case RequestStart():
-                return await self._request_start(command)
+                return await self._request_start(command, version)
             case RequestStop():
                 return await self._request_stop(command)
             case SetProfile():
@@ -143,13 +115,13 @@ class CloudCommands:
             case GetComposite():
                 return self._composite(command)
             case ChangeAvailability():
-                return await self._change_availability(command)
+                return await self._maintenance.change_availability(command, version)
             case UnlockConnector():
-                return await self._unlock(command, version)
+                return await self._maintenance.unlock(command, version)
             case Reset():
-                return await self._reset(command)
+                return await self._maintenance.reset(command, version)
             case Trigger():
-                return await self._trigger(command, version)
+                return await self._maintenance.trigger(command, version)
             case GetTransactionStatus():
                 return await self._transaction_status(command)
             case DataSent():
@@ -197,76 +169,94 @@ class CloudCommands:
             self._configuration_changed()
 
     def _base_report(self, command: GetBaseReport) -> StatusAnswer:
-        if command.base not in {"ConfigurationInventory", "FullInventory", "SummaryInventory"}:
-            return StatusAnswer("NotSupported")
-        self._upward.report(command.request_id, self._configuration.report_rows())
+        if command.base not in {"ConfigurationInventory", "FullInventory"}:
+            return StatusAnswer("NotSupported")  # B07.FR.02, B07.FR.12
+        self._configuration.know(
+            "LocalAuthListCtrlr.Entries", str(self._authorization.local_list_size)
+        )
+        self._configuration.know(
+            "SmartChargingCtrlr.Entries.ChargingProfiles", str(len(self._profiles))
+        )
+        rows = self._configuration.report_rows(is_full=command.base == "FullInventory")
+        self._upward.report(command.request_id, rows)
         return ACCEPTED
 
     # Transactions.
 
-    async def _request_start(self, command: RequestStart) -> StatusAnswer:
-        if not self._upward.is_registered():
+    async def _request_start(self, command: RequestStart, version: str) -> StatusAnswer:
+        if self._upward.registration is not RegistrationStatus.ACCEPTED:
             return REJECTED  # 1.6 §4.2, B02.FR.05
-        slot = self._start_slot(command)
-        if slot is None:
-            return StatusAnswer("Rejected", "UnknownEvse")
-        station_id, evse_id = slot
-        if not self._stations.is_connected(station_id):
+        if (refusal := self._profiles.remote_start_refusal(command.profile, version)) is not None:
+            return refusal
+        place = self._start_place(command)
+        if place is None:
+            return UNKNOWN_EVSE if command.evse_id else StatusAnswer("Rejected", "NoFreeEvse")
+        if not self._stations.is_connected(place[0]):
             return StatusAnswer("Rejected", "StationOffline", "the charging station is offline")
-        running = self._books.open_on(station_id, evse_id)
+        if self._stations.status(*place) in NOT_FOR_USE:
+            return StatusAnswer("Rejected", "UnavailableEvse")  # F01.FR.23, F02.FR.25
+        running = self._books.open_on(*place)
         if running is not None and running.id_token is not None:
-            return StatusAnswer("Rejected", "TxInProgress")
+            return StatusAnswer("Rejected", "TxInProgress")  # F01.FR.24
+        return await self._start_at(place, command, running)
+
+    async def _start_at(
+        self, place: Place, command: RequestStart, running: Transaction | None
+    ) -> StatusAnswer:
         # Expected before it is asked: the station may begin before its answer is read.
-        expected = (station_id, evse_id, command.remote_start_id, command.id_token)
-        self._books.remote_start_asked(*expected, now_utc=self._clock_utc())
-        asked = replace(command, evse_id=evse_id, connector_id=None, profile=None)
-        answer = await self._route(station_id, asked)
+        now_utc, token = self._clock_utc(), command.id_token
+        timeout_s = float(self._configuration.number("ConnectionTimeOut"))
+        self._books.remote_start_asked(
+            *place, command.remote_start_id, token, now_utc=now_utc, timeout_s=timeout_s
+        )
+        asked = replace(command, evse_id=place[1], connector_id=None, profile=None)
+        answer = await self._routes.ask(place[0], asked)
         if answer.status != "Accepted":
-            self._books.remote_start_refused(station_id, evse_id)
+            self._books.remote_start_refused(*place)
             return replace(answer, transaction_id=None)
-        cloud_evse = self._slots.to_cloud(station_id, evse_id)
-        if cloud_evse is not None:
-            self._profiles.expect(cloud_evse, command.profile)
+        begun = self._books.open_on(*place)
+        if begun is None:
+            cloud_evse = self._slots.to_cloud(*place)
+            until = now_utc + timedelta(seconds=timeout_s)
+            if cloud_evse is not None:
+                self._profiles.expect(cloud_evse, command.profile, token, until)
+        elif command.profile is not None:
+            change = self._profiles.for_transaction(command.profile, begun)
+            await self._commit([change])
+            self._profiles.take([change])
+            self._limits_changed()
         return StatusAnswer("Accepted", transaction_id=running.uuid if running else None)
 
-    def _start_slot(self, command: RequestStart) -> tuple[str, int] | None:
+    def _start_place(self, command: RequestStart) -> Place | None:
         """Return the EVSE asked for, else the best free one: a car waiting, its station there."""
         if command.evse_id is not None:
             return self._slots.to_station(command.evse_id)
         free = [
-            slot
-            for slot in self._places()
-            if self._stations.is_connected(slot[0]) and self._books.open_on(*slot) is None
+            place
+            for place in self._routes.places()
+            if self._stations.is_connected(place[0])
+            and ((running := self._books.open_on(*place)) is None or running.id_token is None)
+            and not self._books.is_start_expected(*place, self._clock_utc())
         ]
         for status in (ConnectorStatus.OCCUPIED, ConnectorStatus.AVAILABLE):
-            for slot in free:
-                if self._stations.status(*slot) is status:
-                    return slot
+            for place in free:
+                if self._stations.status(*place) is status:
+                    return place
         return None
 
-    def _places(self) -> list[tuple[str, int]]:
-        """Every EVSE of the site, in the order of its number upstream."""
-        places = map(self._slots.to_station, self._slots.connected())
-        return [place for place in places if place is not None]
-
-    def _find(self, transaction_id: str) -> Transaction | None:
-        """Return what the cloud means: our UUID (2.0.1), or its own number (1.6)."""
-        found = self._books.by_uuid(transaction_id)
-        if found is None and transaction_id.lstrip("-").isdecimal():
-            found = self._books.by_cloud_number(int(transaction_id))
-        return found
-
     async def _request_stop(self, command: RequestStop) -> StatusAnswer:
-        transaction = self._find(command.transaction_id)
+        if self._upward.registration is not RegistrationStatus.ACCEPTED:
+            return REJECTED  # B02.FR.05
+        transaction = self._books.find(command.transaction_id)
         if transaction is None or transaction.ended_at is not None:
             return StatusAnswer("Rejected", "TxNotFound")
         asked = RequestStop(transaction.station_transaction_id)
-        return await self._route(transaction.station_id, asked)
+        return await self._routes.ask(transaction.station_id, asked)
 
     async def _transaction_status(self, command: GetTransactionStatus) -> TransactionStatusAnswer:
         if command.transaction_id is None:
             return TransactionStatusAnswer(await self._upward.has_rows(None))  # E14.FR.07
-        transaction = self._find(command.transaction_id)
+        transaction = self._books.find(command.transaction_id)
         if transaction is None:
             return TransactionStatusAnswer(False, False)  # E14.FR.01
         has_rows = await self._upward.has_rows(transaction)
@@ -292,138 +282,15 @@ class CloudCommands:
         return answer
 
     def _composite(self, command: GetComposite) -> CommandAnswer:
-        is_known = command.evse_id == 0 or self._slots.to_station(command.evse_id) is not None
+        at, evse = self._clock_utc(), command.evse_id
+        is_known = evse == 0 or self._slots.to_station(evse) is not None
         return self._profiles.composite(
             command,
-            self._clock_utc(),
-            running=self._running(command.evse_id),
-            local_limit_a=self._authority.local_limit_a(command.evse_id) if is_known else None,
+            at,
+            running=self._running(evse),
+            local_limit_a=self._authority.local_limit_a(evse, at) if is_known else None,
         )
 
     def _running(self, cloud_evse: int) -> RunningTransaction | None:
-        slot = self._slots.to_station(cloud_evse) if cloud_evse else None
-        return running_transaction(self._books.open_on(*slot) if slot else None)
-
-    # Connectors and stations.
-
-    async def _change_availability(self, command: ChangeAvailability) -> StatusAnswer:
-        if command.evse_id:
-            slot = self._slots.to_station(command.evse_id)
-            if slot is None:
-                return StatusAnswer("Rejected", "UnknownEvse")
-            targets = [slot]
-        else:
-            targets = self._places()
-        await self._commit([SaveAvailability(command.evse_id or 0, command.operational)])
-        # A station that is away is told when it returns (1.6 §5.2: it survives a reboot).
-        answers = [
-            await self._route(station_id, replace(command, evse_id=evse_id))
-            for station_id, evse_id in targets
-            if self._stations.is_connected(station_id)
-        ]
-        return _folded(answers, ("Rejected", "Scheduled"))
-
-    async def _unlock(self, command: UnlockConnector, version: str) -> StatusAnswer:
-        slot = self._slots.to_station(command.evse_id)
-        if slot is None:
-            unknown = "NotSupported" if version == "ocpp1.6" else "UnknownConnector"
-            return StatusAnswer(unknown)  # 1.6 errata 3.85, F05.FR.03
-        running = self._books.open_on(*slot)
-        if version != "ocpp1.6" and running is not None and running.id_token is not None:
-            return StatusAnswer("OngoingAuthorizedTransaction")  # F05.FR.02
-        asked = replace(command, evse_id=slot[1])
-        return await self._route(slot[0], asked, refusal="UnlockFailed")
-
-    async def _reset(self, command: Reset) -> StatusAnswer:
-        """One EVSE: its station. The whole: every station, and the gateway registers anew."""
-        if command.evse_id:
-            slot = self._slots.to_station(command.evse_id)
-            if slot is None:
-                return StatusAnswer("Rejected", "UnknownEvse")
-            return await self._route(slot[0], replace(command, evse_id=None))
-        stations = {station_id for station_id, _ in self._places()}
-        answers = [
-            await self._route(station_id, command)
-            for station_id in sorted(stations)
-            if self._stations.is_connected(station_id)
-        ]
-        answer = _folded(answers, ("Scheduled",))
-        self._upward.boot_again("RemoteReset" if command.is_immediate else "ScheduledReset")
-        return answer
-
-    async def _trigger(self, command: Trigger, version: str) -> StatusAnswer:
-        slot = self._slots.to_station(command.evse_id) if command.evse_id else None
-        if command.evse_id and slot is None:
-            return StatusAnswer("Rejected", "UnknownEvse")
-        match command.message:
-            case "BootNotification":
-                if version != "ocpp1.6":
-                    return REJECTED  # F06.FR.17: it was accepted before
-                self._upward.boot_again("Triggered")
-                return ACCEPTED
-            case "Heartbeat":
-                self._upward.heartbeat_now()
-                return ACCEPTED
-            case "StatusNotification":
-                self._upward.tell_status(command.evse_id)
-                return ACCEPTED
-            case "MeterValues":
-                return await self._trigger_meters(command, slot)
-            case "TransactionEvent":
-                return await self._trigger_transactions(slot)
-        return StatusAnswer("NotImplemented")  # F06.FR.08
-
-    async def _trigger_meters(self, command: Trigger, slot: tuple[str, int] | None) -> StatusAnswer:
-        targets = [slot] if slot else self._places()
-        answers = [
-            await self._route(station_id, replace(command, evse_id=evse_id))
-            for station_id, evse_id in targets
-            if self._stations.is_connected(station_id)
-        ]
-        if any(answer.status == "Accepted" for answer in answers):
-            return ACCEPTED
-        return REJECTED
-
-    async def _trigger_transactions(self, slot: tuple[str, int] | None) -> StatusAnswer:
-        """Let the stations tell: a 1.6 station has no TransactionEvent, but meter values."""
-        for transaction in self._books.running():
-            place = (transaction.station_id, transaction.evse_id)
-            if slot not in (None, place) or not self._stations.is_connected(place[0]):
-                continue
-            for message in ("TransactionEvent", "MeterValues"):
-                answer = await self._route(place[0], Trigger(message, place[1]))
-                if answer.status == "Accepted":
-                    break
-        return ACCEPTED
-
-    async def _route(
-        self, station_id: str, command: Command, refusal: str = "Rejected"
-    ) -> StatusAnswer:
-        try:
-            answer = await self._stations.ask(station_id, command)
-        except GatewayError as error:
-            return StatusAnswer(refusal, "StationRefused", str(error)[:512])
-        return answer if isinstance(answer, StatusAnswer) else StatusAnswer(refusal)
-
-
-def running_transaction(transaction: Transaction | None) -> RunningTransaction | None:
-    """Return what the cloud's profiles need to know of a transaction."""
-    if transaction is None:
-        return None
-    ids = {transaction.uuid}
-    if transaction.cloud_number is not None:
-        ids.add(str(transaction.cloud_number))
-    return RunningTransaction(frozenset(ids), transaction.started_at)
-
-
-def _folded(answers: Iterable[StatusAnswer], worst_first: tuple[str, ...]) -> StatusAnswer:
-    """Fold the stations' answers into one: the worst of them, else Accepted.
-
-    >>> _folded([StatusAnswer("Accepted"), StatusAnswer("Scheduled")], ("Scheduled",)).status
-    'Scheduled'
-    """
-    statuses = {answer.status for answer in answers}
-    for status in worst_first:
-        if status in statuses:
-            return StatusAnswer(status)
-    return ACCEPTED
+        place = self._slots.to_station(cloud_evse)
+        return self._books.running_on(*place) if place else None

@@ -8,8 +8,8 @@ the store, so that nothing acknowledged is unsaved.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -21,31 +21,33 @@ from gateway.adapters.csms import CsmsServer, StationConnection
 from gateway.adapters.meter import poll_meters
 from gateway.adapters.schedule import run_schedule
 from gateway.adapters.store import Store, open_store
-from gateway.adapters.uplink import LinkState, Uplink
+from gateway.adapters.uplink import Uplink
+from gateway.arrivals import ANSWER_FIRST_S, Arrivals
 from gateway.balancing import SiteView
+from gateway.cloud_news import CloudNews
 from gateway.cloud_speech import CloudSpeech
+from gateway.commands import StatusAnswer
 from gateway.errors import StoreFailed, Unavailable
 from gateway.events import (
-    Answer,
     AuthorizeAsked,
     IdToken,
     IdTokenInfo,
     Judged,
-    Registered,
-    RegistrationStatus,
 )
+from gateway.maintenance import Maintenance
 from gateway.meters.decode import DecodedValues
 from gateway.metrics import Counters
 from gateway.ocpp.codec import Codec
 from gateway.ocpp.frames import Call, Payload
 from gateway.parts import Parts
 from gateway.records import Enqueue, Kept, Write
+from gateway.restocking import Restocking
 from gateway.rounds import Rounds
+from gateway.routes import Routes
 from gateway.site_operations import SiteOperations
 from gateway.site_stations import Line, SiteStations
 from gateway.station_desk import Notify, StationDesk
 from gateway.station_events import Surroundings
-from gateway.station_setup import SetupReport, set_up_station
 from gateway.trace import MessageTrace
 from gateway.upward import CloudUpward
 from load_balancer.balancer import Balancer
@@ -59,10 +61,6 @@ ROUNDS_APART_S = 0.1
 HOUSEKEEPING_S = 1.0
 VERDICT_DEADLINE_S = 5.0
 """A driver waits no longer for the cloud; then the site decides."""
-ANSWER_FIRST_S = 0.05
-"""What a command triggers is said after the command was answered (1.6 §5.17)."""
-BOOT_GRACE_S = 5.0
-"""A station that has not sent a BootNotification by then came back without one."""
 DATABASE = "gateway.db"
 
 log = logging.getLogger("gateway")
@@ -106,7 +104,7 @@ async def run(
             systemd.notify("READY=1")
             await gateway.run_until(stop, on_listening)
             systemd.notify("STOPPING=1")
-        await gateway.settle_down()
+        await gateway.speech.settle_down()
     finally:
         await store.close()
     log.info("gateway.stopped site=%s", site.site.id)
@@ -134,7 +132,6 @@ class Gateway:
         self.trace = MessageTrace(self.wall_clock)
         self._locks: dict[str, asyncio.Lock] = {}
         self._beside: set[asyncio.Task[None]] = set()
-        self._setups: dict[str, asyncio.Task[None]] = {}
         self._unbalanced = asyncio.Event()
         self.around = Surroundings(
             slots=self.parts.slots,
@@ -146,7 +143,9 @@ class Gateway:
             is_cloud_connected=lambda: self.cloud.registration.is_registered,
             clock_utc=self.wall_clock,
             heartbeat_interval_s=site.csms.heartbeat_interval_s,
+            sampling=self.parts.sampling,
         )
+        self.restocking = Restocking(self.outbox, store, self.parts.problem)
         self._build_stations_side()
         self._build_cloud_side()
         self.operations = SiteOperations(
@@ -184,6 +183,18 @@ class Gateway:
             spawn=self._spawn,
             log=log.warning,
         )
+        self.arrivals = Arrivals(
+            state=self.state,
+            stations=self.stations,
+            deliveries=self.deliveries,
+            books=self.parts.books,
+            availability=self.parts.availability,
+            configuration=self.parts.configuration,
+            pause=asyncio.sleep,
+            spawn=self._spawn,
+            is_ready=self._unbalanced.set,
+            log=log.info,
+        )
         self.server = CsmsServer(
             self.site.csms,
             self.site.stations,
@@ -195,12 +206,21 @@ class Gateway:
         )
 
     def _build_cloud_side(self) -> None:
+        news = CloudNews(
+            self.state.cloud,
+            self.cloud.registration,
+            self.parts.configuration,
+            depth=self.outbox.depth,
+            clock_utc=self.wall_clock,
+            log=log.info,
+            warn=log.warning,
+        )
         self.speech = CloudSpeech(
             self.cloud,
             self.around,
             clock=self.clock,
             follow_up=self.desk.follow_up,
-            registered=self._registered,
+            registered=news.registered,
             log=log.warning,
         )
         self.uplink = Uplink(
@@ -208,9 +228,11 @@ class Gateway:
             self.cloud,
             self.speech,
             answer=self._cloud_call,
-            link_changed=self._link_changed,
-            refill=self._refill,
-            recover=self._restore_outbox,
+            link_changed=news.link_changed,
+            refill=self.restocking.refill,
+            recover=self.restocking.restore,
+            clock=self.clock,
+            ping_interval_s=lambda: self.parts.configuration.number("WebSocketPingInterval"),
             trace=self.trace.note,
         )
         upward = CloudUpward(
@@ -220,14 +242,24 @@ class Gateway:
             self.wall_clock,
             self._wake_cloud_later,
         )
+        upward.set_station_status(self.parts.availability.is_station_operational)
+        routes = Routes(self.parts.slots, self.stations, _together)
+        self.maintenance = Maintenance(
+            routes=routes,
+            books=self.parts.books,
+            availability=self.parts.availability,
+            configuration=self.parts.configuration,
+            upward=upward,
+            commit=self.commit,
+        )
         self.commands = CloudCommands(
-            slots=self.parts.slots,
+            routes=routes,
+            maintenance=self.maintenance,
             books=self.parts.books,
             authorization=self.parts.authorization,
             profiles=self.parts.profiles,
             configuration=self.parts.configuration,
             authority=SiteAuthority(self.parts.local_limit_a),
-            stations=self.stations,
             upward=upward,
             commit=self.commit,
             clock_utc=self.wall_clock,
@@ -238,7 +270,7 @@ class Gateway:
     async def restore(self, kept: Kept) -> None:
         """Take up what was under way before the restart."""
         await self.commit(self.parts.slots.writes)
-        await self._restore_outbox(kept)
+        await self.restocking.restore(kept)
         self.store.committed = self._committed
         self._configuration_changed()
         self.desk.restore()
@@ -249,15 +281,6 @@ class Gateway:
             self.parts.slots.count,
             len(self.parts.books.running()),
             self.outbox.depth().pending,
-        )
-
-    async def _restore_outbox(self, kept: Kept | None = None) -> None:
-        """Count what waits: at the start, and again after the disk has failed."""
-        kept = kept or await self.store.load()
-        self.outbox.restore(
-            await self.store.lanes(),
-            quarantined=len(await self.store.quarantined()),
-            next_row_id=kept.next_row_id,
         )
 
     # Running.
@@ -291,9 +314,6 @@ class Gateway:
         for beside in self._beside:
             beside.cancel()
 
-    async def settle_down(self) -> None:
-        await self.speech.settle_down()
-
     async def _balance(self) -> None:
         while True:
             self._unbalanced.clear()
@@ -318,6 +338,8 @@ class Gateway:
                 await self.commit(expired)
                 self.parts.limits.take(expired)
                 self._unbalanced.set()
+            if self.maintenance.has_idle_resets():
+                self._spawn(self.maintenance.reset_idle())
             await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _serve_web(self, on_listening: Callable[[Listening], None]) -> None:
@@ -325,13 +347,18 @@ class Gateway:
             return
         # Not at the top: the page's libraries take as long to load as everything else together.
         from gateway.adapters.web.desk import Desk  # noqa: PLC0415
-        from gateway.adapters.web.server import serve  # noqa: PLC0415
+        from gateway.adapters.web.server import WebFailed, serve  # noqa: PLC0415
 
         desk = Desk(self.state, self.operations, self.counters, self.clock, self.wall_clock)
         port = self.server.port
-        await serve(
-            self.site.web, desk, on_listening=lambda url: on_listening(Listening(port, url))
-        )
+        try:
+            await serve(
+                self.site.web, desk, on_listening=lambda url: on_listening(Listening(port, url))
+            )
+        except WebFailed as error:
+            # Cars charge without a page; healthz is gone with it, the log and MQTT are not.
+            log.error('web.failed reason="%s"', error)
+            self.parts.problem("web", f"page and REST are down: {error}")
 
     async def _publish(self) -> None:
         if self.site.mqtt is None:
@@ -351,21 +378,27 @@ class Gateway:
 
     async def _station_connected(self, connection: StationConnection) -> None:
         async def call(action: str, payload: Payload, timeout_s: float, is_urgent: bool) -> Payload:
-            return await connection.call(action, payload, timeout_s=timeout_s, urgent=is_urgent)
+            try:
+                # In all: a call waits its turn behind others that are not answered either.
+                async with asyncio.timeout(timeout_s):
+                    return await connection.call(
+                        action, payload, timeout_s=timeout_s, urgent=is_urgent
+                    )
+            except TimeoutError:
+                raise Unavailable(f"{connection.identity}: no answer to {action}") from None
 
         name = connection.identity
         self.stations.connected(name, Line(connection.version, call))
         self.desk.connected(name, connection.version)
         log.info("station.connected station=%s version=%s", name, connection.version)
-        self._set_up(name, BOOT_GRACE_S, is_boot=False)
+        self.arrivals.connected(name)
 
     async def _station_disconnected(self, connection: StationConnection) -> None:
         name = connection.identity
         self.stations.disconnected(name)
         self.desk.disconnected(name)
         log.info("station.disconnected station=%s", name)
-        if (setup := self._setups.pop(name, None)) is not None:
-            setup.cancel()
+        self.arrivals.left(name)
 
     async def _station_call(self, connection: StationConnection, call: Call) -> Payload:
         name, version = connection.identity, connection.version
@@ -375,41 +408,8 @@ class Gateway:
         except StoreFailed as error:
             raise Unavailable(f"not stored: {error}") from error
         if call.action == "BootNotification":
-            self._set_up(name, 0.0, is_boot=True)
+            self.arrivals.booted(name)
         return answer
-
-    def _set_up(self, name: str, delay_s: float, *, is_boot: bool) -> None:
-        if (earlier := self._setups.pop(name, None)) is not None:
-            earlier.cancel()
-        self._setups[name] = self._spawn(self._set_up_station(name, delay_s, is_boot))
-
-    async def _set_up_station(self, name: str, delay_s: float, is_boot: bool) -> None:
-        await asyncio.sleep(delay_s or ANSWER_FIRST_S)
-        deliveries = tuple(self.deliveries.of(name))
-        if not is_boot and all(delivery.has_safe_default for delivery in deliveries):
-            return  # a reconnect is not a reboot: it holds what it was given
-        config = self.site.stations[name]
-        report = await set_up_station(
-            config,
-            self.state.stations[name].protocol or "",
-            lambda command: self.stations.ask(name, command),
-            meter_interval_s=self.site.csms.meter_interval_s,
-            voltage_v=self.site.site.voltage_v,
-        )
-        self._take_report(name, report)
-
-    def _take_report(self, name: str, report: SetupReport) -> None:
-        for delivery in self.deliveries.of(name):
-            delivery.has_safe_default = report.has_safe_default
-        self.deliveries.forms[name].suggested(report.unit)
-        for note in report.notes:
-            self.state.stations[name].notes.append(note)
-            log.warning('station.note station=%s note="%s"', name, note)
-        unit = report.unit or "unknown"
-        log.info(
-            "station.ready station=%s unit=%s safe_default=%s", name, unit, report.has_safe_default
-        )
-        self._unbalanced.set()
 
     # The cloud.
 
@@ -423,48 +423,9 @@ class Gateway:
         log.info("cloud.asked action=%s", call.action)
         return codec.serialize_command_answer(command, answer)
 
-    def _link_changed(self, link: LinkState) -> None:
-        cloud = self.state.cloud
-        if link.is_connected:
-            log.info("cloud.connected version=%s", link.version)
-        elif cloud.is_connected or cloud.changed_at is None:
-            log.warning('cloud.lost reason="%s"', link.reason)
-        if cloud.is_connected != link.is_connected or cloud.changed_at is None:
-            cloud.changed_at = self.wall_clock()
-        cloud.is_connected, cloud.protocol = link.is_connected, link.version
-        cloud.is_registered = self.cloud.registration.is_registered
-
-    def _registered(self, answer: Registered) -> None:
-        is_accepted = answer.status is RegistrationStatus.ACCEPTED
-        self.state.cloud.is_registered = is_accepted
-        pending = self.outbox.depth().pending
-        log.info("cloud.registered status=%s pending=%d", answer.status, pending)
-
     async def _ask_cloud(self, id_token: IdToken) -> IdTokenInfo | None:
-        asked: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-
-        def deliver(answer: Answer | None) -> None:
-            if not asked.done():
-                asked.set_result(answer)
-
-        self.cloud.ask(AuthorizeAsked(id_token), deliver)
-        self._wake_cloud()
-        try:
-            async with asyncio.timeout(VERDICT_DEADLINE_S):
-                answer = await asked
-        except TimeoutError:
-            return None
+        answer = await self.uplink.ask(AuthorizeAsked(id_token), VERDICT_DEADLINE_S)
         return answer.info if isinstance(answer, Judged) else None
-
-    async def _refill(self) -> None:
-        for ask in self.outbox.needs_refill():
-            try:
-                rows = await self.store.read_lane(*ask)
-            except StoreFailed as error:
-                # That lane waits for a person; the others go on.
-                self.parts.problem(f"lane.{ask.lane}", f"lane {ask.lane} is unreadable: {error}")
-                rows = []
-            self.outbox.refill(ask, rows)
 
     def _wake_cloud(self) -> None:
         self.uplink.wake()
@@ -490,12 +451,9 @@ class Gateway:
         self._unbalanced.set()
 
     def _configuration_changed(self) -> None:
-        number = self.parts.configuration.number
-        self.outbox.delivery = replace(
-            self.outbox.delivery,
-            attempts=number("TransactionMessageAttempts"),
-            retry_interval_s=float(number("TransactionMessageRetryInterval")),
-        )
+        self.parts.put_settings_in_force(self.clock())
+        self.arrivals.wishes_changed()
+        self._wake_cloud()
 
     async def commit(self, writes: Sequence[Write]) -> None:
         """Commit; the one way to the disk."""
@@ -526,3 +484,7 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
         await work
     except Exception:
         log.exception("gateway.task_failed")
+
+
+async def _together(works: Iterable[Coroutine[Any, Any, StatusAnswer]]) -> list[StatusAnswer]:
+    return list(await asyncio.gather(*works))

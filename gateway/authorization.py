@@ -50,6 +50,22 @@ class Verdict:
     source: Source
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the verdicts are used; the cloud may change it while we run."""
+
+    has_local_list: bool = True
+    """1.6 LocalAuthListEnabled, 2.0.1 LocalAuthListCtrlr.Enabled."""
+    has_cache: bool = True
+    """1.6 AuthorizationCacheEnabled, 2.0.1 AuthCacheCtrlr.Enabled."""
+    answers_at_once: bool = True
+    """LocalPreAuthorize: what is known as Accepted needs no question while the cloud is there."""
+    answers_offline: bool = True
+    """LocalAuthorizeOffline; else nobody starts while the cloud is away."""
+    accepts_unknown: bool = False
+    """AllowOfflineTxForUnknownId: a token nobody knows may start while the cloud is away."""
+
+
 class Authorization:
     """Every verdict the site knows.
 
@@ -69,7 +85,7 @@ class Authorization:
     ) -> None:
         self.local_list_version = local_list_version
         self._list = _by_key(local_list)
-        self._unknown_tokens = unknown_tokens
+        self.policy = Policy(accepts_unknown=unknown_tokens is UnknownTokens.ACCEPT)
         self._cache_size = cache_size
         # In order of last use: the oldest is the first to go.
         self._cache = _by_key(sorted(tokens, key=lambda token: token.heard_at))
@@ -78,15 +94,18 @@ class Authorization:
     def judge(self, token: IdToken, *, now_utc: datetime, is_cloud_connected: bool) -> Verdict:
         if token.type == NO_AUTHORIZATION:
             return Verdict(IdTokenInfo(AuthorizationStatus.ACCEPTED), Source.POLICY)
+        if not is_cloud_connected and not self.policy.answers_offline:
+            return Verdict(IdTokenInfo(AuthorizationStatus.INVALID), Source.POLICY)
         known, source = self._known(token)
         if known is not None:
             info = _at(known.info, now_utc)
-            if info.status is not AuthorizationStatus.ACCEPTED and is_cloud_connected:
+            is_enough = info.status is AuthorizationStatus.ACCEPTED and self.policy.answers_at_once
+            if is_cloud_connected and not is_enough:
                 return Verdict(None, Source.CLOUD)
             return Verdict(info, source)
         if is_cloud_connected:
             return Verdict(None, Source.CLOUD)
-        accepts = self._unknown_tokens is UnknownTokens.ACCEPT
+        accepts = self.policy.accepts_unknown
         status = AuthorizationStatus.ACCEPTED if accepts else AuthorizationStatus.UNKNOWN
         return Verdict(IdTokenInfo(status), Source.POLICY)
 
@@ -99,6 +118,7 @@ class Authorization:
         if (
             key in self._list
             or token.type == NO_AUTHORIZATION
+            or not self.policy.has_cache
             or info.status is AuthorizationStatus.CONCURRENT_TX
         ):
             return ()
@@ -140,6 +160,10 @@ class Authorization:
 
     # The local list.
 
+    @property
+    def local_list_size(self) -> int:
+        return len(self._list)
+
     def local_list_update(
         self, command: SendLocalList, now_utc: datetime
     ) -> tuple[StatusAnswer, tuple[Write, ...]]:
@@ -174,8 +198,11 @@ class Authorization:
     # Inside.
 
     def _known(self, token: IdToken) -> tuple[KnownToken | None, Source]:
-        if (entry := self._list.get(token.key)) is not None:
+        entry = self._list.get(token.key) if self.policy.has_local_list else None
+        if entry is not None:
             return entry, Source.LOCAL_LIST
+        if not self.policy.has_cache:
+            return None, Source.CACHE
         if (cached := self._cache.pop(token.key, None)) is not None:
             self._cache[token.key] = cached  # used: the last to go
         return cached, Source.CACHE

@@ -356,7 +356,7 @@ def _evse_of(draft: Draft, event: TransactionChanged) -> int | None:
 
 
 def _remote_start(draft: Draft, event: TransactionChanged, evse_id: int) -> RemoteStart | None:
-    for expected in draft.remote_starts:
+    for expected in reversed(draft.remote_starts):
         is_there = expected.station_id == draft.station_id
         is_there = is_there and expected.evse_id in (None, evse_id)
         token_fits = event.id_token is None or event.id_token.key == expected.token_key

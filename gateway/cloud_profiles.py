@@ -11,8 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.commands import ClearProfile, CompositeAnswer, GetComposite, SetProfile, StatusAnswer
-from gateway.configuration import PROFILE_STACK_LEVEL_MAXIMUM, SCHEDULE_PERIODS_MAXIMUM
-from gateway.records import DeleteProfile, SaveProfile, StoredProfile
+from gateway.events import IdToken
+from gateway.records import DeleteProfile, SaveProfile, StoredProfile, Transaction
+from gateway.settings import (
+    PROFILE_STACK_LEVEL_MAXIMUM,
+    PROFILES_MAXIMUM,
+    SCHEDULE_PERIODS_MAXIMUM,
+)
 from load_balancer.profiles import (
     ChargingProfile,
     ProfileKind,
@@ -22,8 +27,6 @@ from load_balancer.profiles import (
     composite,
 )
 
-PROFILES_MAXIMUM = 1000
-
 Change = SaveProfile | DeleteProfile
 
 
@@ -31,9 +34,26 @@ Change = SaveProfile | DeleteProfile
 class RunningTransaction:
     """What a TxProfile needs to know of the transaction on an EVSE."""
 
+    uuid: str
     ids: frozenset[str]
     """Every id the cloud may call it by: our UUID, its own number as text."""
     started_at: datetime
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> "RunningTransaction":
+        ids = {transaction.uuid}
+        if transaction.cloud_number is not None:
+            ids.add(str(transaction.cloud_number))
+        return cls(transaction.uuid, frozenset(ids), transaction.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """The TxProfile of a remote start whose transaction has not begun."""
+
+    profile: ChargingProfile
+    token_key: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +73,63 @@ class CloudProfiles:
         self._stored = {stored.profile.id: stored for stored in kept}
         self._supplies = supplies
         self._voltage_v = voltage_v
-        self._expected: dict[int, ChargingProfile] = {}
+        self._expected: dict[int, _Expected] = {}
 
-    def expect(self, cloud_evse: int, profile: ChargingProfile | None) -> None:
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def remote_start_refusal(
+        self, profile: ChargingProfile | None, version: str
+    ) -> StatusAnswer | None:
+        """Say why the profile of a remote start cannot be used (F01.FR.26, K05.FR.02)."""
+        if profile is None:
+            return None
+        if profile.purpose is not ProfilePurpose.TX:
+            return StatusAnswer("Rejected", "InvalidProfile", "it must be a TxProfile")
+        reason = _flaw(profile, version)
+        return StatusAnswer("Rejected", *reason) if reason else None
+
+    def expect(
+        self,
+        cloud_evse: int,
+        profile: ChargingProfile | None,
+        id_token: IdToken,
+        until: datetime,
+    ) -> None:
         """Keep the TxProfile that came with a remote start until its transaction begins."""
         self._expected.pop(cloud_evse, None)
         if profile is not None:
-            self._expected[cloud_evse] = profile
+            self._expected[cloud_evse] = _Expected(profile, id_token.key, until)
 
-    def transaction_began(self, cloud_evse: int, uuid: str) -> tuple[SaveProfile, ...]:
-        profile = self._expected.pop(cloud_evse, None)
-        if profile is None or profile.purpose is not ProfilePurpose.TX or _flaw(profile):
+    def transaction_began(self, transaction: Transaction, at: datetime) -> tuple[SaveProfile, ...]:
+        """Return the profile of the remote start that this transaction is, if it is one."""
+        expected = self._expected.get(transaction.cloud_evse)
+        if expected is None:
             return ()
-        return (SaveProfile(StoredProfile(cloud_evse, replace(profile, transaction=uuid))),)
+        token = transaction.id_token
+        if at > expected.until or (token is not None and token.key != expected.token_key):
+            return ()
+        del self._expected[transaction.cloud_evse]
+        return (self.for_transaction(expected.profile, transaction),)
+
+    def for_transaction(self, profile: ChargingProfile, transaction: Transaction) -> SaveProfile:
+        bound = replace(profile, transaction=transaction.uuid)  # F01.FR.11: it names none itself
+        return SaveProfile(StoredProfile(transaction.cloud_evse, bound))
 
     def set(
         self, command: SetProfile, running: RunningTransaction | None, *, version: str
     ) -> tuple[StatusAnswer, tuple[Change, ...]]:
         """Judge a SetChargingProfile; `running` is the transaction on its EVSE, if any."""
-        refusal = self._refusal(command, running)
+        refusal = self._refusal(command, running, version)
         if refusal is None and version != "ocpp1.6" and self._is_duplicate(command):
             refusal = StatusAnswer("Rejected", "DuplicateProfile")
         if refusal is not None:
             return refusal, ()
-        new = StoredProfile(command.evse_id, command.profile)
+        profile = command.profile
+        if profile.purpose is ProfilePurpose.TX and running is not None:
+            # Whatever the cloud calls it, or not at all (1.6): it is for this one and no other.
+            profile = replace(profile, transaction=running.uuid)
+        new = StoredProfile(command.evse_id, profile)
         replaced = tuple(
             DeleteProfile(stored.profile.id)
             for stored in self._stored.values()
@@ -147,7 +200,8 @@ class CloudProfiles:
         if supply is not None:
             bounds_a.append(supply.maximum_a)
         schedule = composite(
-            self._site_profiles() if site_wide else self._of(command.evse_id, running),
+            # The site's maximum is every EVSE's too (K08.FR.04).
+            self._site_profiles() + ([] if site_wide else self._of(command.evse_id, running)),
             at,
             running.started_at if running else None,
             horizon_s=command.duration_s,
@@ -161,12 +215,12 @@ class CloudProfiles:
     # Decide.
 
     def _refusal(
-        self, command: SetProfile, running: RunningTransaction | None
+        self, command: SetProfile, running: RunningTransaction | None, version: str
     ) -> StatusAnswer | None:
         profile, evse_id = command.profile, command.evse_id
         if evse_id != 0 and evse_id not in self._supplies:
             return StatusAnswer("Rejected", "UnknownEvse")  # K01.FR.28
-        if reason := _flaw(profile):
+        if reason := _flaw(profile, version):
             return StatusAnswer("Rejected", *reason)
         if profile.purpose is ProfilePurpose.CHARGING_STATION_MAX and evse_id != 0:
             return StatusAnswer("Rejected", "InvalidProfile", "the station's maximum is on EVSE 0")
@@ -197,8 +251,7 @@ class CloudProfiles:
         own = [
             stored.profile
             for stored in self._stored.values()
-            if stored.cloud_evse == cloud_evse
-            and (running is not None or stored.profile.purpose is not ProfilePurpose.TX)
+            if stored.cloud_evse == cloud_evse and _applies(stored.profile, running)
         ]
         if any(profile.purpose is ProfilePurpose.TX_DEFAULT for profile in own):
             return own
@@ -216,9 +269,19 @@ class CloudProfiles:
         ]
 
 
-def _flaw(profile: ChargingProfile) -> tuple[str, str] | None:
+def _applies(profile: ChargingProfile, running: RunningTransaction | None) -> bool:
+    """Whether it is not the TxProfile of a transaction that is over."""
+    if profile.purpose is not ProfilePurpose.TX:
+        return True
+    return running is not None and profile.transaction in running.ids
+
+
+def _flaw(profile: ChargingProfile, version: str) -> tuple[str, str] | None:
     """Return reason code and sentence if the profile contradicts itself."""
     schedule = profile.schedule
+    is_anchored = profile.kind is ProfileKind.RELATIVE or schedule.start_at is not None
+    if version != "ocpp1.6" and not is_anchored:
+        return "InvalidSchedule", "startSchedule is missing"  # K01.FR.40; 1.6 §7.13 allows it
     if not schedule.periods or schedule.periods[0].start_s != 0:
         return "InvalidSchedule", "the first period must start at 0"  # K01.FR.31
     starts = [period.start_s for period in schedule.periods]

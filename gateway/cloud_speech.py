@@ -89,11 +89,11 @@ class CloudSpeech:
                 answered = await call(action, payload, str(uuid4()))
                 answer = codec.parse_answer(action, answered)
         except Unavailable:
-            self._failed(event)
             raise
         except GatewayError as error:
             self._log(f'cloud.refused event={type(event).__name__} reason="{error}"')
-            self._failed(event)
+            if isinstance(event, Booted):
+                self._station.registration.boot_failed(self._clock())
         finally:
             if saying.deliver is not None:
                 saying.deliver(answer)
@@ -101,10 +101,6 @@ class CloudSpeech:
             self._station.statuses.told(event, codec.version)
         if isinstance(answer, Registered):
             self._boot_answered(answer)
-
-    def _failed(self, event: Event) -> None:
-        if isinstance(event, Booted):
-            self._station.registration.boot_failed(self._clock())
 
     def _boot_answered(self, answer: Registered) -> None:
         self._station.registration.boot_answered(answer, self._clock())

@@ -3,8 +3,9 @@
 Rule 1: one unanswered CALL (1.6J §4.1.1, 2.0.1 Part 4 §4.1.1); `next_saying` is asked for the next
 one when the last was answered, refused or given up.
 Rule 2: registration first; before Accepted nothing else leaves, see `registration`.
-Rule 3: who a driver waits for (Authorize) overtakes; then statuses and billing take turns, so that
-neither a burst of statuses nor a long backlog holds up the other; the rest follows.
+Rule 3: what a driver waits for (Authorize) overtakes; then comes what the cloud has asked to be
+told, while Pending too (B02.FR.02); then statuses and billing take turns, so that neither a burst
+of statuses nor a long backlog holds up the other.
 Rule 4: who waits for an answer always gets one: None when the cloud is lost or silent.
 
 `now` is monotonic seconds.
@@ -46,8 +47,8 @@ class CloudStation:
         self.outbox = outbox
         self.version = ""
         """The version the cloud chose on this connection."""
+        self._triggered: deque[Saying] = deque()
         self._questions: deque[Saying] = deque()
-        self._remarks: deque[Saying] = deque()
         self._is_statuses_turn = True
 
     # Feed.
@@ -64,13 +65,13 @@ class CloudStation:
         if self.registration.is_connected:
             self.statuses.cloud_lost(now)
             self.outbox.link_lost()
-        waiting = [*self._questions, *self._remarks]
+        waiting = [*self._questions]
         self._questions.clear()
-        self._remarks.clear()
+        self._triggered.clear()
         for saying in waiting:
             if saying.deliver is not None:
                 saying.deliver(None)
-        return self.registration.lost()
+        return self.registration.lost(now)
 
     def ask(self, event: Event, deliver: Deliver) -> None:
         """Ask the cloud something a driver waits for; answered None at once while it is away."""
@@ -79,10 +80,10 @@ class CloudStation:
             return
         self._questions.append(Saying(event, deliver=deliver))
 
-    def remark(self, event: Event) -> None:
-        """Tell the cloud something that is not kept when it is away (1.6 §3.7: not queued)."""
-        if self.registration.is_registered and len(self._remarks) < QUESTIONS_MAXIMUM:
-            self._remarks.append(Saying(event))
+    def triggered(self, event: Event) -> None:
+        """Tell the cloud what it asked to be told, even before it has accepted us."""
+        if self.registration.may_answer_triggers and len(self._triggered) < QUESTIONS_MAXIMUM:
+            self._triggered.append(Saying(event))
 
     # Drain.
 
@@ -93,11 +94,11 @@ class CloudStation:
             if isinstance(event, HeartbeatSent):
                 self.registration.heartbeat_sent(now)
             return Saying(event)
-        if not self.registration.is_registered:
-            return None
-        if self._questions:
+        if self._questions and self.registration.is_registered:
             return self._questions.popleft()
-        return self._next_in_turn(now) or (self._remarks.popleft() if self._remarks else None)
+        if self._triggered and self.registration.may_answer_triggers:
+            return self._triggered.popleft()
+        return self._next_in_turn(now) if self.registration.is_registered else None
 
     def _next_in_turn(self, now: float) -> Saying | None:
         status: StatusChanged | None = None

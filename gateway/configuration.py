@@ -1,17 +1,12 @@
-"""The configuration the cloud may read and change: 1.6 keys and 2.0.1 variables, one table. Pure.
+"""The configuration in force: the table's defaults, over them what the cloud has changed. Pure.
 
-Each row is one setting with both its names. What the cloud changes is kept (`SaveSetting`) and
-read by whoever it concerns with `number` or `flag`; what only describes the gateway is read-only.
-Names are found in letters of either case (1.6 §7.17, 2.0.1 Part 2 §2.1.4 identifierString).
-Passwords are never here (1.6 §5.8, SecurityCtrlr.BasicAuthPassword is write-only).
-
-Durations in s. Values are text, as on the wire.
+What the cloud changes is kept (`SaveSetting`) and read by whoever it concerns with `number`, `flag`
+or `text`; what only describes the gateway is told to `know` as it becomes known.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.authorization import LOCAL_LIST_SIZE, UPDATE_SIZE
 from gateway.commands import (
     ChangeConfiguration,
     ConfigurationAnswer,
@@ -25,184 +20,16 @@ from gateway.commands import (
     VariablesAnswer,
 )
 from gateway.records import SaveSetting
-
-PROFILE_STACK_LEVEL_MAXIMUM = 100
-SCHEDULE_PERIODS_MAXIMUM = 1000
+from gateway.settings import SETTINGS, Setting
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting under both its names; either may be missing."""
+class FleetSetting:
+    """What the cloud wants of every charging station."""
 
-    key: str | None
-    """1.6 configuration key."""
-    variable: tuple[str, str, str | None] | None
-    """2.0.1 component, variable, variable instance."""
-    default: str
-    is_valid: Callable[[str], bool] | None = None
-    """None: read-only."""
-    data_type: str = "string"
-    """DataEnumType, for the device model report."""
-
-    @property
-    def name(self) -> str:
-        """Under which it is kept; never changes once released."""
-        if self.key is not None:
-            return self.key
-        assert self.variable is not None
-        component, variable, instance = self.variable
-        return f"{component}.{variable}" + (f".{instance}" if instance else "")
-
-    @property
-    def is_read_only(self) -> bool:
-        return self.is_valid is None
-
-
-def _is_seconds(text: str) -> bool:
-    return text.isdecimal() and int(text) <= 7 * 86_400
-
-
-def _is_positive(text: str) -> bool:
-    return _is_seconds(text) and int(text) > 0
-
-
-def _is_flag(text: str) -> bool:
-    return text.lower() in {"true", "false"}
-
-
-def _is_short(text: str) -> bool:
-    return len(text) <= 500
-
-
-def _seconds(key: str | None, component: str, variable: str, default: int) -> Setting:
-    return Setting(key, (component, variable, None), str(default), _is_seconds, "integer")
-
-
-def _flag(key: str | None, component: str, variable: str, default: bool) -> Setting:
-    return Setting(key, (component, variable, None), str(default).lower(), _is_flag, "boolean")
-
-
-def _fixed(key: str | None, variable: tuple[str, str, str | None] | None, value: str) -> Setting:
-    return Setting(key, variable, value)
-
-
-SETTINGS = (
-    _seconds("HeartbeatInterval", "OCPPCommCtrlr", "HeartbeatInterval", 300),
-    _seconds("WebSocketPingInterval", "OCPPCommCtrlr", "WebSocketPingInterval", 30),
-    Setting(
-        "TransactionMessageAttempts",
-        ("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
-        "3",
-        _is_positive,
-        "integer",
-    ),
-    Setting(
-        "TransactionMessageRetryInterval",
-        ("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent"),
-        "60",
-        _is_seconds,
-        "integer",
-    ),
-    _seconds(None, "OCPPCommCtrlr", "OfflineThreshold", 60),
-    _seconds(None, "OCPPCommCtrlr", "RetryBackOffWaitMinimum", 2),
-    _seconds(None, "OCPPCommCtrlr", "RetryBackOffRandomRange", 3),
-    Setting(None, ("OCPPCommCtrlr", "RetryBackOffRepeatTimes", None), "5", _is_positive, "integer"),
-    Setting(None, ("OCPPCommCtrlr", "MessageTimeout", "Default"), "30"),
-    Setting(None, ("OCPPCommCtrlr", "FileTransferProtocols", None), "HTTPS"),
-    Setting(None, ("OCPPCommCtrlr", "NetworkConfigurationPriority", None), "1"),
-    Setting(None, ("OCPPCommCtrlr", "NetworkProfileConnectionAttempts", None), "3"),
-    Setting(None, ("OCPPCommCtrlr", "ResetRetries", None), "1"),
-    Setting(None, ("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", None), "true"),
-    _seconds("MeterValueSampleInterval", "SampledDataCtrlr", "TxUpdatedInterval", 0),
-    Setting(
-        "MeterValuesSampledData",
-        ("SampledDataCtrlr", "TxUpdatedMeasurands", None),
-        "Energy.Active.Import.Register,Current.Import,Power.Active.Import,Voltage",
-        _is_short,
-        "MemberList",
-    ),
-    _seconds("ClockAlignedDataInterval", "AlignedDataCtrlr", "Interval", 0),
-    Setting(
-        "MeterValuesAlignedData",
-        ("AlignedDataCtrlr", "Measurands", None),
-        "Energy.Active.Import.Register",
-        _is_short,
-        "MemberList",
-    ),
-    Setting(
-        "StopTxnSampledData",
-        ("SampledDataCtrlr", "TxEndedMeasurands", None),
-        "Energy.Active.Import.Register",
-        _is_short,
-        "MemberList",
-    ),
-    Setting("StopTxnAlignedData", ("AlignedDataCtrlr", "TxEndedMeasurands", None), "", _is_short),
-    _fixed(
-        None,
-        ("SampledDataCtrlr", "TxStartedMeasurands", None),
-        "Energy.Active.Import.Register",
-    ),
-    _seconds("ConnectionTimeOut", "TxCtrlr", "EVConnectionTimeOut", 60),
-    _flag("StopTransactionOnInvalidId", "TxCtrlr", "StopTxOnInvalidId", True),
-    _flag("StopTransactionOnEVSideDisconnect", "TxCtrlr", "StopTxOnEVSideDisconnect", True),
-    _fixed(None, ("TxCtrlr", "TxStartPoint", None), "PowerPathClosed"),
-    _fixed(None, ("TxCtrlr", "TxStopPoint", None), "EVConnected,Authorized"),
-    _flag("AuthorizeRemoteTxRequests", "AuthCtrlr", "AuthorizeRemoteStart", False),
-    _flag("LocalAuthorizeOffline", "AuthCtrlr", "LocalAuthorizeOffline", True),
-    _flag("LocalPreAuthorize", "AuthCtrlr", "LocalPreAuthorize", True),
-    _flag("AllowOfflineTxForUnknownId", "AuthCtrlr", "OfflineTxForUnknownIdEnabled", False),
-    _flag("AuthorizationCacheEnabled", "AuthCacheCtrlr", "Enabled", True),
-    _flag("LocalAuthListEnabled", "LocalAuthListCtrlr", "Enabled", True),
-    _fixed("LocalAuthListMaxLength", None, str(LOCAL_LIST_SIZE)),
-    _fixed(
-        "SendLocalListMaxLength",
-        ("LocalAuthListCtrlr", "ItemsPerMessage", None),
-        str(UPDATE_SIZE),
-    ),
-    _fixed(None, ("LocalAuthListCtrlr", "BytesPerMessage", None), "1000000"),
-    _fixed(None, ("LocalAuthListCtrlr", "Entries", None), "0"),
-    _fixed("ReserveConnectorZeroSupported", None, "false"),
-    _fixed(
-        "ChargeProfileMaxStackLevel",
-        ("SmartChargingCtrlr", "ProfileStackLevel", None),
-        str(PROFILE_STACK_LEVEL_MAXIMUM),
-    ),
-    _fixed(
-        "ChargingScheduleAllowedChargingRateUnit",
-        ("SmartChargingCtrlr", "RateUnit", None),
-        "Current,Power",
-    ),
-    _fixed(
-        "ChargingScheduleMaxPeriods",
-        ("SmartChargingCtrlr", "PeriodsPerSchedule", None),
-        str(SCHEDULE_PERIODS_MAXIMUM),
-    ),
-    _fixed("MaxChargingProfilesInstalled", ("SmartChargingCtrlr", "Entries", None), "1000"),
-    _fixed(None, ("SmartChargingCtrlr", "Enabled", None), "true"),
-    _fixed(None, ("SmartChargingCtrlr", "LimitChangeSignificance", None), "1.0"),
-    _fixed("ConnectorPhaseRotation", None, "NotApplicable"),
-    _fixed("GetConfigurationMaxKeys", None, "100"),
-    _fixed("ResetRetries", None, "1"),
-    _fixed("UnlockConnectorOnEVSideDisconnect", None, "true"),
-    _fixed(
-        "SupportedFeatureProfiles",
-        None,
-        "Core,LocalAuthListManagement,SmartCharging,RemoteTrigger",
-    ),
-    _fixed("NumberOfConnectors", None, "0"),
-    _fixed(None, ("SecurityCtrlr", "SecurityProfile", None), "1"),
-    _fixed(None, ("SecurityCtrlr", "OrganizationName", None), "site-gateway"),
-    _fixed(None, ("SecurityCtrlr", "CertificateEntries", None), "0"),
-    _fixed(None, ("DeviceDataCtrlr", "ItemsPerMessage", "GetVariables"), "100"),
-    _fixed(None, ("DeviceDataCtrlr", "ItemsPerMessage", "SetVariables"), "100"),
-    _fixed(None, ("DeviceDataCtrlr", "ItemsPerMessage", "GetReport"), "100"),
-    _fixed(None, ("DeviceDataCtrlr", "BytesPerMessage", "GetVariables"), "65536"),
-    _fixed(None, ("DeviceDataCtrlr", "BytesPerMessage", "SetVariables"), "65536"),
-    _fixed(None, ("DeviceDataCtrlr", "BytesPerMessage", "GetReport"), "65536"),
-    _fixed(None, ("ClockCtrlr", "TimeSource", None), "Heartbeat"),
-    _fixed(None, ("ChargingStation", "AvailabilityState", None), "Available"),
-    _fixed(None, ("ChargingStation", "Available", None), "true"),
-)
+    key: str
+    variable: VariableRef
+    value: str
 
 
 class Configuration:
@@ -222,16 +49,30 @@ class Configuration:
         }
         self._values = {name: setting.default for name, setting in self._settings.items()}
         self._values |= {name: value for name, value in facts.items() if name in self._settings}
-        for row in kept:
-            setting = self._settings.get(row.key)
-            if setting is not None and setting.is_valid and setting.is_valid(row.value):
-                self._values[row.key] = row.value
+        self._changed: set[str] = set()
+        """Names of what the cloud has set."""
+        self.take(row for row in kept if self._is_valid(row))
 
     def number(self, name: str) -> int:
         return int(self._values[name])
 
+    def text(self, name: str) -> str:
+        return self._values[name]
+
     def flag(self, name: str) -> bool:
         return self._values[name].lower() == "true"
+
+    def know(self, name: str, value: str) -> None:
+        """Tell the cloud so from now on, if it asks: a fact of the running gateway."""
+        self._values[name] = value
+
+    def for_stations(self) -> tuple[FleetSetting, ...]:
+        """Return what the cloud has set that the charging stations are to act upon."""
+        return tuple(
+            FleetSetting(setting.key, VariableRef(*setting.variable[:2]), self._values[name])
+            for name, setting in self._settings.items()
+            if setting.is_fleet and setting.key and setting.variable and name in self._changed
+        )
 
     # 1.6
 
@@ -279,23 +120,28 @@ class Configuration:
             results.append(VariableResult(variable, status))
         return VariablesAnswer(tuple(results)), tuple(writes)
 
-    def report_rows(self) -> list[dict[str, object]]:
-        """Every variable as 2.0.1 ReportDataType, for GetBaseReport."""
+    def report_rows(self, *, is_full: bool) -> list[dict[str, object]]:
+        """Return variables as 2.0.1 ReportDataType: all, or those that can be set (B07.FR.07)."""
         return [
             _report_row(setting, self._values[setting.name])
             for setting in SETTINGS
-            if setting.variable is not None
+            if setting.variable is not None and (is_full or not setting.is_read_only)
         ]
 
     def take(self, writes: Iterable[SaveSetting]) -> None:
         """Put committed changes in force."""
         for write in writes:
             self._values[write.key] = write.value
+            self._changed.add(write.key)
+
+    def _is_valid(self, row: SaveSetting) -> bool:
+        setting = self._settings.get(row.key)
+        return setting is not None and setting.is_valid is not None and setting.is_valid(row.value)
 
     def _find(self, variable: VariableRef) -> Setting | None:
-        if variable.evse_id is not None or variable.component_instance is not None:
+        if variable.evse_id is not None or variable.component_instance:
             return None
-        name = (variable.component, variable.variable, variable.variable_instance)
+        name = (variable.component, variable.variable, variable.variable_instance or None)
         return self._by_variable.get(_folded(name))
 
     def _status_of(self, variable: VariableRef) -> str:

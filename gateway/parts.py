@@ -4,12 +4,12 @@ What touches the world (sockets, disk, clocks) is put around it by `app`.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
-from gateway.actions import running_transaction
-from gateway.authorization import Authorization
+from gateway.authorization import Authorization, Policy
+from gateway.availability import Availability
 from gateway.balancing import Authorities, Deliveries
 from gateway.circuit_limits import CircuitLimits
 from gateway.cloud_profiles import CloudProfiles, EvseSupply, RunningTransaction
@@ -19,11 +19,12 @@ from gateway.events import Booted
 from gateway.outbox import Outbox
 from gateway.records import Kept
 from gateway.registration import BackOff, Registration
+from gateway.sampling import Sampling
 from gateway.site_state import SiteState
 from gateway.slots import SlotTable
 from gateway.status_board import StatusBoard
 from gateway.transactions import TransactionBooks
-from site_config.model import Cloud, Site
+from site_config.model import Cloud, Site, UnknownTokens
 
 SERIAL_LENGTH = 25
 """chargePointSerialNumber and serialNumber, CiString25."""
@@ -36,10 +37,12 @@ class Parts:
     books: TransactionBooks
     authorization: Authorization
     configuration: Configuration
+    availability: Availability
     state: SiteState
     profiles: CloudProfiles
     limits: CircuitLimits
     deliveries: Deliveries
+    sampling: Sampling
     outbox: Outbox
     cloud: CloudStation
 
@@ -48,7 +51,7 @@ class Parts:
         """Build them; raises SlotConflict when the file would renumber what the cloud knows."""
         slots = SlotTable(site, kept.slots)
         state = SiteState.of(site, _numbers(site, slots))
-        configuration = Configuration({"NumberOfConnectors": str(slots.count)}, kept.settings)
+        configuration = Configuration(_facts(site, slots), kept.settings)
         outbox = Outbox()
         return cls(
             site=site,
@@ -61,10 +64,12 @@ class Parts:
                 unknown_tokens=site.cloud.offline_unknown_tokens,
             ),
             configuration=configuration,
+            availability=Availability(kept.availability, slots.connected()),
             state=state,
             profiles=CloudProfiles(kept.profiles, _supplies(state), site.site.voltage_v),
             limits=CircuitLimits(site, kept.circuit_limits),
             deliveries=Deliveries(site),
+            sampling=Sampling(),
             outbox=outbox,
             cloud=CloudStation(
                 _registration(site.cloud, configuration, firmware),
@@ -80,16 +85,41 @@ class Parts:
     def running(self, cloud_evse: int) -> RunningTransaction | None:
         """Return what runs on an EVSE upstream."""
         slot = self.slots.to_station(cloud_evse)
-        return running_transaction(self.books.open_on(*slot) if slot else None)
+        return self.books.running_on(*slot) if slot else None
 
-    def local_limit_a(self, cloud_evse: int) -> float:
-        """Return what the site itself allows now, A per phase: an EVSE, or the grid for 0."""
-        if cloud_evse == 0:
-            return min(self.state.circuits[self.state.root].limit)
+    def local_limit_a(self, cloud_evse: int, at: datetime) -> float:
+        """Return what fuses and people allow now, A per phase: above an EVSE, or the grid for 0.
+
+        The balancer's share is left out: it changes by the second, and a schedule says what is
+        to be expected. So are the cloud's own profiles, which are merged with it, each in its time.
+        """
         slot = self.slots.to_station(cloud_evse)
-        if slot is None:
-            return 0.0
-        return self.state.stations[slot[0]].evses[slot[1]].limit_a or 0.0
+        name: str | None = self.state.root
+        if cloud_evse != 0:
+            name = self.site.stations[slot[0]].circuit if slot else None
+        limits_a = []
+        while name is not None:
+            circuit = self.site.circuits[name]
+            ceilings = (ceiling.value_a for ceiling in self.limits.ceilings(name, at))
+            limits_a.append(min((circuit.rating_a, *ceilings)))
+            name = circuit.parent
+        return min(limits_a, default=0.0)
+
+    def put_settings_in_force(self, now: float) -> None:
+        """Let what the cloud has set take effect: all of it, for it is set rarely."""
+        configuration, registration = self.configuration, self.cloud.registration
+        number = configuration.number
+        self.outbox.delivery = replace(
+            self.outbox.delivery,
+            attempts=number("TransactionMessageAttempts"),
+            retry_interval_s=float(number("TransactionMessageRetryInterval")),
+        )
+        if registration.heartbeat_interval_s != (interval_s := number("HeartbeatInterval")):
+            registration.set_heartbeat_interval(interval_s, now)
+        registration.back_off = _back_off(configuration)
+        self.cloud.statuses.offline_threshold_s = number("OCPPCommCtrlr.OfflineThreshold")
+        self.authorization.policy = _policy(configuration)
+        self.sampling.interval_s = number("MeterValueSampleInterval")
 
     def judge_health(self, store_failure: str | None) -> None:
         """Write down why the site is degraded, as far as nobody else has said it."""
@@ -116,6 +146,20 @@ class Parts:
             self.state.problems.pop(kind, None)
 
 
+def _facts(site: Site, slots: SlotTable) -> dict[str, str]:
+    """Return what the cloud may read and the site file says, until the cloud says otherwise."""
+    cloud = site.cloud
+    profile = "0" if cloud.password is None else "2" if cloud.url.startswith("wss:") else "1"
+    accepts_unknown = cloud.offline_unknown_tokens is UnknownTokens.ACCEPT
+    return {
+        "NumberOfConnectors": str(slots.count),
+        "AllowOfflineTxForUnknownId": str(accepts_unknown).lower(),
+        "OCPPCommCtrlr.MessageTimeout.Default": str(round(cloud.call_timeout_s)),
+        "SecurityCtrlr.SecurityProfile": profile,
+        "WebSocketPingInterval": str(round(cloud.ping_interval_s)),
+    }
+
+
 def _numbers(site: Site, slots: SlotTable) -> dict[tuple[str, int], int]:
     places = [(name, evse) for name, station in site.stations.items() for evse in station.evses]
     numbers = ((place, slots.to_cloud(*place)) for place in places)
@@ -132,9 +176,23 @@ def _supplies(state: SiteState) -> dict[int, EvseSupply]:
 
 def _registration(cloud: Cloud, configuration: Configuration, firmware: str) -> Registration:
     identity = Booted(cloud.vendor, cloud.model, cloud.identity[:SERIAL_LENGTH], firmware)
-    back_off = BackOff(
+    heartbeat_interval_s = float(configuration.number("HeartbeatInterval"))
+    return Registration(identity, random.random, _back_off(configuration), heartbeat_interval_s)
+
+
+def _policy(configuration: Configuration) -> Policy:
+    return Policy(
+        has_local_list=configuration.flag("LocalAuthListEnabled"),
+        has_cache=configuration.flag("AuthorizationCacheEnabled"),
+        answers_at_once=configuration.flag("LocalPreAuthorize"),
+        answers_offline=configuration.flag("LocalAuthorizeOffline"),
+        accepts_unknown=configuration.flag("AllowOfflineTxForUnknownId"),
+    )
+
+
+def _back_off(configuration: Configuration) -> BackOff:
+    return BackOff(
         configuration.number("OCPPCommCtrlr.RetryBackOffWaitMinimum"),
         configuration.number("OCPPCommCtrlr.RetryBackOffRandomRange"),
         configuration.number("OCPPCommCtrlr.RetryBackOffRepeatTimes"),
     )
-    return Registration(identity, random.random, back_off)

@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from gateway.events import Booted, HeartbeatSent, Registered, RegistrationStatus
 
 BOOT_RETRY_S = 60.0
-"""Wait after a BootNotification that was refused or not answered, or whose interval was 0."""
+"""Wait after a BootNotification that was refused, or whose interval was 0."""
+STABLE_S = 60.0
+"""A connection that lasted so long was a good one: the next wait is the shortest again."""
+HEARTBEAT_INTERVAL_S = 300.0
 MINIMUM_INTERVAL_S = 1.0
 
 
@@ -41,15 +44,22 @@ class BackOff:
 class Registration:
     """State of our registration at the cloud; lives as long as the program."""
 
-    def __init__(self, identity: Booted, dice: Callable[[], float], back_off: BackOff) -> None:
+    def __init__(
+        self,
+        identity: Booted,
+        dice: Callable[[], float],
+        back_off: BackOff,
+        heartbeat_interval_s: float = HEARTBEAT_INTERVAL_S,
+    ) -> None:
         self.back_off = back_off
         self.status: RegistrationStatus | None = None
         """The cloud's last word; None: not asked yet."""
         self.is_connected = False
-        self.heartbeat_interval_s = 300.0
+        self.heartbeat_interval_s = heartbeat_interval_s
         self._identity = identity
         self._dice = dice
         self._failures = 0
+        self._connected_at: float | None = None
         self._boot_due_at: float | None = None
         self._heartbeat_due_at: float | None = None
 
@@ -58,18 +68,27 @@ class Registration:
         """Whether anything but BootNotification may be sent."""
         return self.is_connected and self.status is RegistrationStatus.ACCEPTED
 
+    @property
+    def may_answer_triggers(self) -> bool:
+        """Whether what the cloud triggers may be sent: while Pending too (B02.FR.02)."""
+        spoken_to = (RegistrationStatus.ACCEPTED, RegistrationStatus.PENDING)
+        return self.is_connected and self.status in spoken_to
+
     # Feed.
 
     def connected(self, now: float) -> None:
         self.is_connected = True
-        self._failures = 0
+        self._connected_at = now
         if self.status is RegistrationStatus.ACCEPTED:
             self._heartbeat_due_at = now  # also tells us the time and the cloud that we live
         elif self._boot_due_at is None:
             self._boot_due_at = now
 
-    def lost(self) -> float:
+    def lost(self, now: float) -> float:
         """Note that the socket closed, or could not be opened; return the seconds to wait."""
+        if self._connected_at is not None and now - self._connected_at >= STABLE_S:
+            self._failures = 0
+        self._connected_at = None
         wait_s = self.back_off.wait_s(self._failures, self._dice())
         self._failures += 1
         self.is_connected = False
@@ -87,7 +106,10 @@ class Registration:
             self._boot_due_at = now + (interval_s or BOOT_RETRY_S)
 
     def boot_failed(self, now: float) -> None:
-        """Note that the BootNotification got a CALLERROR or no answer."""
+        """Note that the BootNotification got a CALLERROR.
+
+        One that got no answer is said again at once on the next connection: silence ends this one.
+        """
         self._boot_due_at = now + BOOT_RETRY_S
 
     def heartbeat_sent(self, now: float) -> None:

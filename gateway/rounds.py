@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.actions import Stations
 from gateway.balancing import Deliveries, SiteView, log_line
 from gateway.commands import SetProfile, StatusAnswer
 from gateway.errors import GatewayError, Unavailable
+from gateway.routes import Stations
 from gateway.site_state import SiteState
 from load_balancer.balancer import Balancer
 from load_balancer.inputs import EvseKey

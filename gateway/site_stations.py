@@ -32,6 +32,7 @@ class SiteStations:
     """Every station of the site, connected or not."""
 
     def __init__(self, state: SiteState) -> None:
+        self.answer_timeout_s = ANSWER_TIMEOUT_S
         self._state = state
         self._lines: dict[str, Line] = {}
 
@@ -48,11 +49,18 @@ class SiteStations:
         evse = self._state.stations[station_id].evses.get(evse_id)
         return evse.status if evse else None
 
+    def connector(self, station_id: str, evse_id: int) -> int:
+        return self._state.stations[station_id].evses[evse_id].connector_id
+
+    def waits_until_idle(self, station_id: str) -> bool:
+        line = self._lines.get(station_id)
+        return line is None or line.version != "ocpp1.6"
+
     async def ask(self, station_id: str, command: Command) -> CommandAnswer:
         """Ask in the station's own numbers and version.
 
         Raises:
-            Unavailable: it is away, or silent for `ANSWER_TIMEOUT_S`.
+            Unavailable: it is away, or silent for `answer_timeout_s`.
             PeerError: it refused with a CALLERROR, or its version has no word for the command.
         """
         line = self._lines.get(station_id)
@@ -64,5 +72,5 @@ class SiteStations:
             raise PeerError("NotSupported", f"{line.version} has no {type(command).__name__}")
         action, payload = message
         is_urgent = isinstance(command, SetProfile)
-        answer = await line.call(action, payload, ANSWER_TIMEOUT_S, is_urgent)
+        answer = await line.call(action, payload, self.answer_timeout_s, is_urgent)
         return codec.parse_command_answer(command, answer)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.actions import Stations
 from gateway.balancing import Deliveries, is_plugged
 from gateway.cloud_profiles import Change, CloudProfiles
 from gateway.commands import Command, RequestStop, Trigger
@@ -30,6 +29,7 @@ from gateway.events import (
 from gateway.ocpp.codec import codec_for
 from gateway.ocpp.frames import Payload
 from gateway.records import Transaction
+from gateway.routes import Stations
 from gateway.site_state import EvseState, SiteState
 from gateway.station_events import (
     AskStatus,
@@ -253,8 +253,8 @@ class StationDesk:
         began = before != transaction.uuid and transaction.ended_at is None
         self._show(transaction, event_type)
         if began:
-            changes = self._profiles.transaction_began(transaction.cloud_evse, transaction.uuid)
-            await self._take(changes)
+            now_utc = self._around.clock_utc()
+            await self._take(self._profiles.transaction_began(transaction, now_utc))
         elif transaction.ended_at is not None:
             await self._take(self._profiles.transaction_ended(transaction.cloud_evse))
         if (evse.transaction_id, evse.charging_state) != (before, state_before):

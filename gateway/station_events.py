@@ -41,6 +41,7 @@ from gateway.events import (
     TransactionChanged,
 )
 from gateway.records import Transaction, Write
+from gateway.sampling import Sampling
 from gateway.slots import SlotTable
 from gateway.transactions import Outcome, TransactionBooks
 
@@ -137,6 +138,8 @@ class Surroundings:
     heartbeat_interval_s: int = 300
     forward_data: Callable[[str, DataSent], Awaitable[DataAnswered]] | None = None
     """DataTransfer of a vendor somebody cares for; None: nobody does."""
+    sampling: Sampling = field(default_factory=Sampling)
+    """What of the stations' samples the cloud gets."""
     whole_station_down: set[str] = field(default_factory=set)
     """Stations whose last word on the whole (1.6 connector 0) was Unavailable or Faulted."""
 
@@ -337,7 +340,9 @@ async def _apply(
 
 async def _store(outcome: Outcome, around: Surroundings) -> None:
     if outcome.writes:
-        await around.commit(outcome.writes)
+        writes = around.sampling.thinned(outcome.writes)
+        await around.commit(writes)
+        around.sampling.stored(writes)
     around.books.accept(outcome)
 
 

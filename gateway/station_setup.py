@@ -1,8 +1,9 @@
 """What the gateway asks of a station when it connects: report often enough, fall low by itself.
 
 After a boot the station gets, in this order: the safe TxDefaultProfile (until it is there a car
-may draw anything when we are gone), the interval and the measurands the balancer steers by, and a
-request for the statuses of its connectors. After a mere reconnect only what is not known to hold.
+may draw anything when we are gone), the interval and the measurands the balancer steers by, what
+the cloud has set that stations must act upon, and a request for the statuses of its connectors.
+After a mere reconnect only what is not known to hold, see `arrivals`.
 Every step may fail on its own: a station that refuses still charges, and is noted.
 
 Short orchestration, handed the call it awaits; owns no socket and no clock. Currents A per phase.
@@ -24,18 +25,12 @@ from gateway.commands import (
     VariableRef,
     VariablesAnswer,
 )
+from gateway.configuration import FleetSetting
 from gateway.errors import GatewayError
 from gateway.limit_delivery import safe_default
+from gateway.settings import MEASURANDS
 from load_balancer.profiles import RateUnit
 from site_config.model import ChargingRateUnit, Station
-
-MEASURANDS = (
-    "Energy.Active.Import.Register",
-    "Current.Import",
-    "Power.Active.Import",
-    "Voltage",
-)
-"""Energy is billed, current is balanced; the others are for people."""
 
 UNIT_KEY = "ChargingScheduleAllowedChargingRateUnit"
 UNIT_VARIABLE = VariableRef("SmartChargingCtrlr", "RateUnit")
@@ -43,6 +38,17 @@ INTERVAL_VARIABLE = VariableRef("SampledDataCtrlr", "TxUpdatedInterval")
 MEASURANDS_VARIABLE = VariableRef("SampledDataCtrlr", "TxUpdatedMeasurands")
 
 Ask = Callable[[Command], Awaitable[CommandAnswer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a station is to report and behave: the site's wishes, and the cloud's."""
+
+    interval_s: int
+    """Between two samples of a transaction."""
+    measurands: tuple[str, ...] = MEASURANDS
+    """The site's own first: a station that does not know all is asked for fewer."""
+    settings: tuple[FleetSetting, ...] = ()
 
 
 @dataclass(slots=True)
@@ -57,14 +63,14 @@ class SetupReport:
 
 
 async def set_up_station(
-    station: Station, version: str, ask: Ask, *, meter_interval_s: int, voltage_v: float
+    station: Station, version: str, ask: Ask, wishes: Wishes, *, voltage_v: float
 ) -> SetupReport:
     """Bring a freshly booted station into the state the site relies on."""
     report = SetupReport(station.charging_rate_unit)
     if report.unit is None:
         report.unit = await _allowed_unit(version, ask)
     await _install_safe_default(station, ask, report, voltage_v)
-    await _ask_for_samples(version, ask, report, meter_interval_s)
+    report.notes.extend(await tell_wishes(version, ask, wishes))
     await ask_for_statuses(station, ask)
     return report
 
@@ -111,32 +117,41 @@ async def _install_safe_default(
     )
 
 
-async def _ask_for_samples(
-    version: str, ask: Ask, report: SetupReport, meter_interval_s: int
-) -> None:
-    if version == "ocpp1.6":
-        changes = (
-            ChangeConfiguration("MeterValueSampleInterval", str(meter_interval_s)),
-            ChangeConfiguration("MeterValuesSampledData", ",".join(MEASURANDS)),
-        )
-        answers = [await _try(ask, change) for change in changes]
-        is_done = _is_accepted(answers[0])
-    else:
-        wanted = SetVariables(
-            (
-                (INTERVAL_VARIABLE, str(meter_interval_s)),
-                (MEASURANDS_VARIABLE, ",".join(MEASURANDS)),
-            )
-        )
-        answer = await _try(ask, wanted)
-        is_done = isinstance(answer, VariablesAnswer) and any(
-            result.status in {"Accepted", "RebootRequired"} for result in answer.results[:1]
-        )
-    if not is_done:
-        report.notes.append(
-            f"does not take a meter value interval of {meter_interval_s} s: "
+async def tell_wishes(version: str, ask: Ask, wishes: Wishes) -> list[str]:
+    """Ask a station to report and behave so; return what it does not do, one sentence each."""
+    notes = []
+    interval = FleetSetting("MeterValueSampleInterval", INTERVAL_VARIABLE, str(wishes.interval_s))
+    if not await _set(version, ask, interval):
+        notes.append(
+            f"does not take a meter value interval of {wishes.interval_s} s: "
             "its draw is seen as often as it likes to tell"
         )
+    for count in _fewer_and_fewer(wishes.measurands):
+        value = ",".join(wishes.measurands[:count])
+        if await _set(
+            version, ask, FleetSetting("MeterValuesSampledData", MEASURANDS_VARIABLE, value)
+        ):
+            break
+    else:
+        notes.append("does not take any list of measurands: it tells what it likes to tell")
+    for setting in wishes.settings:
+        if not await _set(version, ask, setting):
+            notes.append(f"does not take {setting.key} = {setting.value}, as the cloud wants")
+    return notes
+
+
+def _fewer_and_fewer(measurands: tuple[str, ...]) -> tuple[int, ...]:
+    """Return how many to ask for, try by try: all, the site's own, energy and current, energy."""
+    return tuple(dict.fromkeys((len(measurands), len(MEASURANDS), 2, 1)))
+
+
+async def _set(version: str, ask: Ask, setting: FleetSetting) -> bool:
+    if version == "ocpp1.6":
+        return _is_accepted(await _try(ask, ChangeConfiguration(setting.key, setting.value)))
+    answer = await _try(ask, SetVariables(((setting.variable, setting.value),)))
+    return isinstance(answer, VariablesAnswer) and all(
+        result.status in {"Accepted", "RebootRequired"} for result in answer.results
+    )
 
 
 async def _try(ask: Ask, command: Command) -> CommandAnswer | None:

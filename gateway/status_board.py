@@ -17,7 +17,7 @@ from datetime import datetime
 from gateway.events import ChargingState, ConnectorStatus, StatusChanged
 
 OFFLINE_THRESHOLD_S = 60.0
-"""2.0.1 OCPPCommCtrlr.OfflineThreshold."""
+"""2.0.1 OCPPCommCtrlr.OfflineThreshold, until the cloud changes it."""
 STATION_LOST_AFTER_S = 60.0
 """A station that is back sooner was never reported away: no storms of statuses."""
 
@@ -57,6 +57,12 @@ class StatusBoard:
         self._version = ""
         """Whose words decided which lines are not doubtful."""
         self._lost_at: float | None = None
+        self.offline_threshold_s = OFFLINE_THRESHOLD_S
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Every number upstream, 0 first."""
+        return tuple(self._lines)
 
     def current(self, number: int) -> StatusChanged:
         return self._lines[number].current
@@ -123,7 +129,7 @@ class StatusBoard:
         self._lost_at = now
 
     def cloud_back(self, now: float) -> None:
-        if self._lost_at is not None and now - self._lost_at > OFFLINE_THRESHOLD_S:
+        if self._lost_at is not None and now - self._lost_at > self.offline_threshold_s:
             self.tell_everything()
         self._lost_at = None
 

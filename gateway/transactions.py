@@ -172,20 +172,22 @@ class TransactionBooks:
     ) -> None:
         """Expect a Started: it will carry the id, and RemoteStart as its trigger, upward.
 
-        To be told before the station is asked: its Started may overtake its answer.
+        To be told before the station is asked: its Started may overtake its answer. What was
+        expected there before stays: the station may refuse this one and keep to the other.
         """
-        self.remote_start_refused(station_id, evse_id)
         until = now_utc + timedelta(seconds=timeout_s)
         expected = RemoteStart(station_id, evse_id, remote_start_id or None, id_token.key, until)
         self._remote_starts = [other for other in self._remote_starts if now_utc <= other.until]
         self._remote_starts.append(expected)
 
     def remote_start_refused(self, station_id: str, evse_id: int | None) -> None:
-        """Expect nothing any more: the station said no, or nothing."""
+        """Expect the last one no more: the station said no, or nothing."""
         place = (station_id, evse_id)
-        self._remote_starts = [
-            other for other in self._remote_starts if (other.station_id, other.evse_id) != place
-        ]
+        for index in reversed(range(len(self._remote_starts))):
+            other = self._remote_starts[index]
+            if (other.station_id, other.evse_id) == place:
+                del self._remote_starts[index]
+                return
 
     def is_remote_start_expected(
         self, station_id: str, id_token: IdToken, now_utc: datetime
@@ -194,6 +196,14 @@ class TransactionBooks:
         return any(
             expected.station_id == station_id
             and expected.token_key == id_token.key
+            and now_utc <= expected.until
+            for expected in self._remote_starts
+        )
+
+    def is_start_expected(self, station_id: str, evse_id: int, now_utc: datetime) -> bool:
+        """Whether the EVSE waits for a remote start already."""
+        return any(
+            (expected.station_id, expected.evse_id) == (station_id, evse_id)
             and now_utc <= expected.until
             for expected in self._remote_starts
         )
@@ -286,12 +296,7 @@ class TransactionBooks:
     def running_on(self, station_id: str, evse_id: int) -> RunningTransaction | None:
         """Return what a TxProfile needs to know of `open_on`."""
         transaction = self.open_on(station_id, evse_id)
-        if transaction is None:
-            return None
-        ids = {transaction.uuid}
-        if transaction.cloud_number is not None:
-            ids.add(str(transaction.cloud_number))
-        return RunningTransaction(frozenset(ids), transaction.started_at)
+        return None if transaction is None else RunningTransaction.of(transaction)
 
     def running(self) -> tuple[Transaction, ...]:
         return tuple(self._table.running())

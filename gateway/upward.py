@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.cloud_station import CloudStation
-from gateway.events import ReportSent
+from gateway.events import (
+    ConnectorStatus,
+    HeartbeatSent,
+    RegistrationStatus,
+    ReportSent,
+    StatusChanged,
+)
 from gateway.outbox import lane_of
 from gateway.records import OutboxRow, Transaction
 
 ROWS_PER_REPORT = 50
 """Variables in one NotifyReport; about 12 kB."""
-ROWS_LOOKED_AT = 1000
+ROWS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +31,31 @@ class CloudUpward:
     wake: Callable[[], None]
     """Look for something to say, once the answer to the command has left."""
 
-    def is_registered(self) -> bool:
-        return self.station.registration.is_registered
+    @property
+    def registration(self) -> RegistrationStatus | None:
+        return self.station.registration.status
 
     def boot_again(self, reason: str) -> None:
         self.station.registration.boot_again(reason, self.clock())
         self.wake()
 
     def heartbeat_now(self) -> None:
-        self.station.registration.heartbeat_now(self.clock())
+        self.station.triggered(HeartbeatSent())
         self.wake()
 
     def tell_status(self, cloud_evse: int | None) -> None:
-        if cloud_evse is None:
-            self.station.statuses.tell_everything()
-        else:
-            self.station.statuses.tell_again(cloud_evse)
+        statuses = self.station.statuses
+        numbers = statuses.numbers if cloud_evse is None else (cloud_evse,)
+        for number in numbers:
+            if self.registration is RegistrationStatus.ACCEPTED:
+                statuses.tell_again(number)  # in its turn, so that billing goes on meanwhile
+            elif number or self.station.version == "ocpp1.6":
+                self.station.triggered(statuses.current(number))
+        self.wake()
+
+    def set_station_status(self, is_operational: bool) -> None:
+        word = ConnectorStatus.AVAILABLE if is_operational else ConnectorStatus.UNAVAILABLE
+        self.station.statuses.changed(StatusChanged(0, 0, word, self.clock_utc()))
         self.wake()
 
     def report(self, request_id: int, rows: list[dict[str, object]]) -> None:
@@ -49,12 +64,15 @@ class CloudUpward:
             part = tuple(rows[start : start + ROWS_PER_REPORT])
             has_more = start + ROWS_PER_REPORT < len(rows)
             seq_no = start // ROWS_PER_REPORT
-            self.station.remark(ReportSent(request_id, seq_no, at, has_more, part))
+            self.station.triggered(ReportSent(request_id, seq_no, at, has_more, part))
         self.wake()
 
     async def has_rows(self, transaction: Transaction | None) -> bool:
         if transaction is None:
             return self.station.outbox.depth().pending > 0
-        lane = lane_of(transaction.cloud_evse)
-        rows = await self.read_lane(lane, 0, ROWS_LOOKED_AT)
-        return any(row.transaction == transaction.number for row in rows)
+        lane, after_id = lane_of(transaction.cloud_evse), 0
+        while rows := await self.read_lane(lane, after_id, ROWS_AT_ONCE):
+            if any(row.transaction == transaction.number for row in rows):
+                return True
+            after_id = rows[-1].id
+        return False

@@ -13,7 +13,6 @@ import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -22,9 +21,12 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from gateway.adapters.peer import Peer, Role, Trace
+from gateway.cloud_news import LinkState
 from gateway.cloud_speech import CloudSpeech
 from gateway.cloud_station import CloudStation, Saying
 from gateway.errors import StoreFailed, Unavailable
+from gateway.events import Answer as EventAnswer
+from gateway.events import Event
 from gateway.ocpp.codec import Codec, codec_for
 from gateway.ocpp.frames import Call, Payload
 from site_config.model import Cloud, OcppVersion
@@ -41,16 +43,6 @@ Answer = Callable[[Codec, Call], Awaitable[Payload]]
 """Answers a command of the cloud's; raises PeerError to refuse it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """Told whenever the link comes, goes, or cannot be had."""
-
-    is_connected: bool
-    version: OcppVersion | None = None
-    reason: str = ""
-    """Why not."""
-
-
 class Uplink:
     """One socket to the cloud, for as long as the program runs."""
 
@@ -64,6 +56,8 @@ class Uplink:
         link_changed: Callable[[LinkState], None],
         refill: Callable[[], Awaitable[None]],
         recover: Callable[[], Awaitable[None]],
+        clock: Callable[[], float],
+        ping_interval_s: Callable[[], float],
         trace: Trace | None = None,
     ) -> None:
         self._cloud = cloud
@@ -73,15 +67,32 @@ class Uplink:
         self._link_changed = link_changed
         self._refill = refill
         self._recover = recover
+        self._clock = clock
+        self._ping_interval_s = ping_interval_s
         self._trace = trace
         self._news = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
         self._noticed: set[str] = set()
         self._tls = tls_context(cloud)
 
     def wake(self) -> None:
         """Look again for something to say."""
         self._news.set()
+
+    async def ask(self, event: Event, deadline_s: float) -> EventAnswer | None:
+        """Ask the cloud what a driver waits for; None: it is away, or has not answered in time."""
+        asked: asyncio.Future[EventAnswer | None] = asyncio.get_running_loop().create_future()
+
+        def deliver(answer: EventAnswer | None) -> None:
+            if not asked.done():
+                asked.set_result(answer)
+
+        self._station.ask(event, deliver)
+        self.wake()
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await asked
+        except TimeoutError:
+            return None
 
     async def run(self) -> None:
         """Never returns. A failing disk ends the connection: what is said must be written down."""
@@ -94,13 +105,14 @@ class Uplink:
                 reason = await self._connection()
             except StoreFailed as error:
                 reason, must_recover = f"the disk fails: {error}", True
-            wait_s = self._station.lost(self._loop.time())
+            wait_s = self._station.lost(self._clock())
             self._link_changed(LinkState(False, reason=reason))
             await asyncio.sleep(wait_s)
 
     async def _connection(self) -> str:
         """Live through one connection, or the failure to get one; return why it is over."""
         url = f"{self._cloud.url.rstrip('/')}/{quote(self._cloud.identity, safe='')}"
+        ping_interval_s = self._ping_interval_s()
         try:
             websocket = await connect(
                 url,
@@ -110,8 +122,8 @@ class Uplink:
                 compression=None,
                 open_timeout=OPEN_TIMEOUT_S,
                 close_timeout=CLOSE_TIMEOUT_S,
-                ping_interval=self._cloud.ping_interval_s,
-                ping_timeout=self._cloud.ping_interval_s * MISSED_PONGS,
+                ping_interval=ping_interval_s or None,  # 1.6J §7: 0 is none
+                ping_timeout=ping_interval_s * MISSED_PONGS or None,
                 max_size=MAX_MESSAGE_BYTES,
                 proxy=None,
             )
@@ -136,7 +148,7 @@ class Uplink:
             trace=self._trace,
             noticed=self._noticed,
         )
-        self._station.connected(version, self._loop.time())
+        self._station.connected(version, self._clock())
         self._link_changed(LinkState(True, version))
         speaking = asyncio.create_task(self._speak(peer, codec))
         speaking.add_done_callback(lambda _: websocket.transport.abort())
@@ -160,7 +172,7 @@ class Uplink:
         while True:
             self._news.clear()
             await self._refill()
-            saying = self._station.next_saying(self._loop.time())
+            saying = self._station.next_saying(self._clock())
             if saying is None:
                 await self._speech.settle_down()
                 await self._wait()
@@ -171,9 +183,7 @@ class Uplink:
                 await self._unanswered(saying, error, peer)
                 return
 
-    async def _unanswered(
-        self, saying: Saying, error: Unavailable, peer: Peer
-    ) -> None:
+    async def _unanswered(self, saying: Saying, error: Unavailable, peer: Peer) -> None:
         """Silence costs an attempt and the socket (2.0.1 Part 4 §3.2), a lost link nothing."""
         if not peer.is_running:
             return
@@ -184,7 +194,7 @@ class Uplink:
     async def _wait(self) -> None:
         """Sleep until there is news, or a timer of the station is due."""
         due_at = self._station.next_timer()
-        wait_s = None if due_at is None else max(0.0, due_at - self._loop.time())
+        wait_s = None if due_at is None else max(0.0, due_at - self._clock())
         try:
             async with asyncio.timeout(wait_s):
                 await self._news.wait()

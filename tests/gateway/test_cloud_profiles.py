@@ -1,11 +1,14 @@
 """The cloud's charging profiles: which are accepted, where they lie, what they add up to."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.cloud_profiles import CloudProfiles, EvseSupply, RunningTransaction
 from gateway.commands import ClearProfile, GetComposite, SetProfile
+from gateway.events import IdToken
+from gateway.records import Transaction
 from load_balancer.profiles import (
     ChargingProfile,
     ChargingSchedule,
@@ -16,7 +19,7 @@ from load_balancer.profiles import (
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-RUNNING = RunningTransaction(frozenset({"tx-1", "17"}), NOON - timedelta(minutes=5))
+RUNNING = RunningTransaction("tx-1", frozenset({"tx-1", "17"}), NOON - timedelta(minutes=5))
 
 
 def profile(
@@ -146,14 +149,67 @@ def test_a_tx_profile_ends_with_its_transaction():
     assert book.ceiling_a(1, NOON, RUNNING) == 20
 
 
+APP = IdToken("APP-1")
+MINUTE_LATER = NOON + timedelta(minutes=1)
+
+
+def begun(token: IdToken | None = APP, uuid: str = "tx-1") -> Transaction:
+    return Transaction(1, uuid, "A", 1, 1, 1, NOON, "1", id_token=token)
+
+
 def test_the_profile_of_a_remote_start_begins_with_its_transaction():
     book = profiles()
-    book.expect(1, profile(5, TX, limit=7))
+    book.expect(1, profile(5, TX, limit=7), APP, MINUTE_LATER)
     assert book.ceiling_a(1, NOON, RUNNING) is None
 
-    book.take(book.transaction_began(1, "tx-1"))
+    book.take(book.transaction_began(begun(), NOON))
 
     assert book.ceiling_a(1, NOON, RUNNING) == 7
+
+
+@pytest.mark.parametrize(
+    ("transaction", "at"),
+    [
+        pytest.param(begun(IdToken("CARD-9")), NOON, id="somebody else's"),
+        pytest.param(begun(), MINUTE_LATER + timedelta(seconds=1), id="too late"),
+    ],
+)
+def test_the_profile_of_a_remote_start_is_for_no_other_transaction(transaction, at):
+    book = profiles()
+    book.expect(1, profile(5, TX, limit=7), APP, MINUTE_LATER)
+
+    assert book.transaction_began(transaction, at) == ()
+
+
+@pytest.mark.parametrize(
+    ("sent", "word"),
+    [
+        pytest.param(None, None, id="none"),
+        pytest.param(profile(5, TX), None, id="a TxProfile"),
+        pytest.param(profile(5), "InvalidProfile", id="K05.FR.02"),
+        pytest.param(profile(5, TX, periods=UNORDERED), "InvalidSchedule", id="F01.FR.26"),
+    ],
+)
+def test_a_remote_start_may_bring_a_sound_profile_of_its_own(sent, word):
+    refusal = profiles().remote_start_refusal(sent, "ocpp2.0.1")
+
+    assert (refusal and refusal.reason_code) == word
+
+
+def test_a_profile_of_a_transaction_ends_with_it_even_if_nobody_clears_it():
+    book = profiles()
+    install(book, 1, profile(5, TX, limit=7, transaction="17"))
+    next_one = RunningTransaction("tx-2", frozenset({"tx-2", "18"}), NOON)
+
+    assert book.ceiling_a(1, NOON, RUNNING) == 7
+    assert book.ceiling_a(1, NOON, next_one) is None
+
+
+def test_an_absolute_profile_has_a_start_in_2_0_1():
+    unanchored = replace(profile(), schedule=replace(profile().schedule, start_at=None))
+
+    assert install(profiles(), 1, unanchored) == "InvalidSchedule"  # K01.FR.40
+    assert install(profiles(), 1, unanchored, "ocpp1.6") == "Accepted"
 
 
 def test_the_site_maximum_is_the_grid_connections_and_nobody_elses():
@@ -162,6 +218,18 @@ def test_the_site_maximum_is_the_grid_connections_and_nobody_elses():
 
     assert book.site_ceiling_a(NOON) == 50
     assert book.ceiling_a(1, NOON, None) is None
+
+
+def test_a_composite_schedule_shows_what_the_cloud_allows_later_and_under_the_site_maximum():
+    book = profiles()
+    rising = (SchedulePeriod(0, 6), SchedulePeriod(3900, 30))  # it has begun an hour ago
+    install(book, 1, profile(1, periods=rising))
+    install(book, 0, profile(2, MAX, limit=20))
+
+    answer = book.composite(GetComposite(1, 600, "A"), NOON, running=None, local_limit_a=25.0)
+
+    assert answer.schedule is not None
+    assert [(p.start_s, p.limit) for p in answer.schedule.periods] == [(0, 6), (300, 20)]
 
 
 def test_a_composite_schedule_never_exceeds_what_the_site_allows():

@@ -9,8 +9,9 @@ from gateway.commands import (
     SetVariables,
     VariableRef,
 )
-from gateway.configuration import SETTINGS, Configuration
+from gateway.configuration import Configuration
 from gateway.records import SaveSetting
+from gateway.settings import SETTINGS
 
 HEARTBEAT = VariableRef("OCPPCommCtrlr", "HeartbeatInterval")
 
@@ -132,7 +133,7 @@ def test_what_was_kept_but_is_no_longer_valid_is_ignored():
 
 
 def test_the_report_names_every_variable_and_no_password():
-    rows = configuration().report_rows()
+    rows = configuration().report_rows(is_full=True)
 
     assert len(rows) == len([setting for setting in SETTINGS if setting.variable])
     assert "Password" not in str(rows)

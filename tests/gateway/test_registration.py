@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from gateway.events import Booted, HeartbeatSent, Registered, RegistrationStatus
-from gateway.registration import BOOT_RETRY_S, BackOff, Registration
+from gateway.registration import BOOT_RETRY_S, STABLE_S, BackOff, Registration
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GATEWAY = Booted("site-gateway", "site-gateway")
@@ -49,7 +49,7 @@ def test_accepted_is_registered_and_beats_at_the_interval_given():
 def test_a_reconnect_is_not_a_reboot():
     machine = accepted()
 
-    machine.lost()
+    machine.lost(99.0)
     machine.connected(100.0)
 
     assert machine.next_event(100.0) == HeartbeatSent()
@@ -81,21 +81,64 @@ def test_a_rejection_outlives_a_reconnect():
     machine.connected(0.0)
     machine.boot_answered(answered("Rejected", 600), 0.0)
 
-    machine.lost()
+    machine.lost(9.0)
     machine.connected(10.0)
 
     assert machine.next_event(10.0) is None
     assert machine.next_event(600.0) == GATEWAY
 
 
-def test_waits_double_up_to_the_repeat_times_and_begin_anew_after_success():
+def test_waits_double_up_to_the_repeat_times_and_begin_anew_after_a_good_connection():
     machine = registration(dice=0.5)
 
-    waits = [machine.lost() for _ in range(8)]
+    waits = [machine.lost(0.0) for _ in range(8)]
     machine.connected(0.0)
 
     assert waits == [3.5, 5.5, 9.5, 17.5, 33.5, 65.5, 65.5, 65.5]
-    assert machine.lost() == 3.5
+    assert machine.lost(STABLE_S) == 3.5
+
+
+def test_a_cloud_that_hangs_up_at_once_is_called_ever_more_rarely():
+    machine = registration(dice=0.5)
+    waits = []
+
+    for now in range(3):
+        machine.connected(now)
+        waits.append(machine.lost(now + 0.5))
+
+    assert waits == [3.5, 5.5, 9.5]
+
+
+def test_a_boot_that_was_not_answered_is_the_first_thing_said_on_the_next_connection():
+    machine = registration()
+    machine.connected(0.0)
+    assert machine.next_event(0.0) == GATEWAY
+
+    machine.lost(30.0)
+    machine.connected(33.0)
+
+    assert machine.next_event(33.0) == GATEWAY
+
+
+def test_triggers_are_answered_while_pending_and_not_before_nor_after_a_rejection():
+    machine = registration()
+    machine.connected(0.0)
+    may_answer = [machine.may_answer_triggers]
+
+    for status in ("Pending", "Rejected", "Accepted"):
+        machine.boot_answered(answered(status), 0.0)
+        may_answer.append(machine.may_answer_triggers)
+
+    assert may_answer == [False, True, False, True]
+
+
+def test_the_interval_the_cloud_sets_holds_at_once():
+    machine = accepted(now=0.0, interval_s=300)
+
+    machine.set_heartbeat_interval(20, 100.0)
+
+    assert machine.next_event(119.9) is None
+    assert machine.next_event(120.0) == HeartbeatSent()
 
 
 def test_a_triggered_boot_says_so_and_speaks_on_meanwhile():
