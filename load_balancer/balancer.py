@@ -74,6 +74,11 @@ class Balancer:
             for circuit in self._tree.circuits
             if circuit.meter is not None
         }
+        self._keys = [memory.node.key for memory in self._memories]
+        self._policies: list[Distrust | None] = []
+        """For each circuit, the meter that is not trusted there."""
+        self._scene: object = None
+        """What all reasons depend on, as it was in the last step."""
         self._steering = Steering(self._tree)
         self._turns = Turns()
         self._low, self._drawn, self._counted, self._fixed = (Tally(self._tree) for _ in range(4))
@@ -90,7 +95,7 @@ class Balancer:
         demanding = self._turns.in_order([m for m in self._memories if m.is_demanding], now)
         room, fixed_da = self._room(allowed_da)
         cuts = self._steering.cut(demanding, room, now)
-        self._steering.share(demanding, room)
+        self._steering.share(demanding, room, now)
         self._steering.rise(demanding, self._counted.sums_da(), room, now)
         taken_da = self._steering.taken_da(demanding)
         idle = [m for m in self._memories if m.is_reachable and not m.is_demanding]
@@ -143,10 +148,10 @@ class Balancer:
         return allowed_da, rules
 
     def _observe_evses(self, evses: Sequence[EvseInput], now: float) -> None:
-        known = {evse.key: evse for evse in evses}
-        for memory in self._memories:
+        for memory, evse in zip(self._memories, self._in_order(evses), strict=True):
             had_a_part = memory.is_demanding or (memory.is_reachable and memory.counted_da > 0)
-            if not memory.observe(known.get(memory.node.key), now):
+            memory.has_news = memory.observe(evse, now)
+            if not memory.has_news:
                 continue
             if had_a_part and not memory.is_reachable:
                 self._hold_path(memory.node.circuits, now)
@@ -156,6 +161,13 @@ class Balancer:
             self._fixed.put(memory, nodes, memory.fixed_da)
             counted_da = memory.counted_da if memory.is_demanding else 0
             self._counted.put(memory, memory.nodes, (counted_da,) * len(nodes))
+
+    def _in_order(self, evses: Sequence[EvseInput]) -> Sequence[EvseInput | None]:
+        """Return what is known of each EVSE, in the order of the memories."""
+        if [evse.key for evse in evses] == self._keys:
+            return evses
+        known = {evse.key: evse for evse in evses}
+        return [known.get(key) for key in self._keys]
 
     def _observe_meters(
         self, circuits: dict[str, CircuitInput], allowed_da: Sequence[int], now: float
@@ -190,8 +202,11 @@ class Balancer:
                 if distrust is None or STRICTNESS[own.policy] > STRICTNESS[distrust.policy]:
                     distrust = own
             policies.append(distrust)
+        is_new = policies != self._policies
+        self._policies = policies
         for memory in self._memories:
-            memory.obey(policies[memory.node.circuits[-1]])
+            if is_new or memory.has_news:
+                memory.obey(policies[memory.node.circuits[-1]])
 
     def _hold_path(self, circuits: Sequence[int], now: float) -> None:
         for index in circuits:
@@ -242,10 +257,15 @@ class Balancer:
         def is_held(memory: EvseMemory) -> bool:
             return self._steering.is_held(memory, now)
 
+        scene = (*situation.scene(), self._policies, self._steering.is_quiet(now))
+        is_calm = scene == self._scene and not cuts and self._steering.is_quiet(now)
+        self._scene = scene
         limits = {}
         for memory in self._memories:
-            reason = situation.explain(memory, cut_at.get(memory), is_held)
-            limits[memory.node.key] = memory.tell(reason, now)
+            if not (is_calm and memory.is_as_explained()):
+                reason = situation.explain(memory, cut_at.get(memory), is_held)
+                memory.tell(reason, now)
+            limits[memory.node.key] = memory.limit
         return limits
 
     def _circuit(

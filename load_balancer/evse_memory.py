@@ -36,6 +36,9 @@ STUBBORN_AFTER_S = 30.0
 DISOBEDIENT_FROM_DA = 10
 """Up to this, more than allowed is an inaccurate meter; above, a station that does not obey."""
 
+STEADY_RULES = {Rule.EVSE_MAXIMUM, Rule.FAIR_SHARE, Rule.RISING, Rule.NO_DEMAND}
+"""Rules whose numbers change only with the EVSE's own; the others quote what flows now."""
+
 NOTHING = (0, 0, 0)
 
 ROUNDING = 1e-6
@@ -76,12 +79,9 @@ class EvseMemory:
         self.has_charged = False
         """Whether it was allowed anything since it began to want current."""
 
-        self.is_reachable = False
-        self.has_transaction = False
-        self.is_demanding = False
-        """Wants current, and can be told how much."""
-        self.energy_wh = 0.0
-        self.waiting_since = 0.0
+        self.is_reachable = self.has_transaction = self.is_demanding = False
+        """The last: wants current, and can be told how much."""
+        self.energy_wh = self.waiting_since = 0.0
         self.ceiling = self._own_maximum
         """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
         self._ceiling_da = 0
@@ -96,8 +96,7 @@ class EvseMemory:
         self.low_da: tuple[int, ...] = NOTHING
         self.fixed_da: tuple[int, ...] = NOTHING
         """Per conductor, what is kept for it outside the fair share."""
-        self.counted_da = 0
-        self.floor_da = 0
+        self.counted_da = self.floor_da = 0
         self.demand = Demand(self.nodes, 0, 0)
         """What it asks of the fair share."""
 
@@ -105,6 +104,10 @@ class EvseMemory:
         """The limit this step is about to tell."""
         self.share = Share(0, None)
         """Its fair share of what is free, whether it may have it yet or not."""
+        self._explained: Share | None = None
+        """The share that the reason speaks of."""
+        self.has_news = True
+        """Whether this step learnt anything about it."""
         self.distrust: Distrust | None = None
         """The meter above it that is not trusted."""
 
@@ -127,8 +130,19 @@ class EvseMemory:
         limit_da = min(limit_da, self.maximum_da)
         return limit_da if limit_da >= self.minimum_da else 0
 
-    def tell(self, reason: Reason, now: float) -> Limit:
+    def is_as_explained(self) -> bool:
+        """Return whether neither its limit nor what its reason rests on has changed."""
+        return (
+            not self.has_news
+            and self.next_da == self.limit_da
+            and self.share is self._explained
+            and self.reason is not None
+            and self.reason.rule in STEADY_RULES
+        )
+
+    def tell(self, reason: Reason, now: float) -> None:
         """Remember that it is told `next_da`, and why."""
+        self._explained = self.share
         if self.next_da != self.limit_da:
             still_allowed_da = self._before_da if now < self.settled_at else 0
             self._begin_to_settle(max(self.limit_da, still_allowed_da), now)
@@ -137,7 +151,6 @@ class EvseMemory:
         if reason is not self.reason or self.limit.limit_a != self.limit_da / 10:
             self.reason = reason
             self.limit = Limit(self.limit_da / 10, reason)
-        return self.limit
 
     def _begin_to_settle(self, before_da: int, now: float) -> None:
         self._before_da = before_da

@@ -4,6 +4,7 @@ Pure. Whole deci-amps per node of the circuit tree inside, A RMS in the reasons.
 """
 
 from collections.abc import Callable, Sequence
+from operator import gt
 
 from load_balancer.circuits import CircuitTree
 from load_balancer.evse_memory import EvseMemory
@@ -40,6 +41,11 @@ class Situation:
         self._taken_da, self._used_da = taken_da, used_da
         self._find_free_da = find_free_da
         self._found_free_da: Sequence[int] | None = None
+
+    def scene(self) -> tuple[object, ...]:
+        """Return what any reason may depend on beside the EVSE itself; compare it to the last."""
+        is_over = list(map(gt, self._used_da, self.allowed_da))
+        return list(self.allowed_da), list(self.rules), is_over
 
     def explain(
         self, memory: EvseMemory, cut_at: int | None, is_held: Callable[[EvseMemory], bool]

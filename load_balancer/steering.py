@@ -22,6 +22,10 @@ RISE_FROM_DA = 5
 """Less is not worth telling a station, unless nothing more is to come."""
 HOLD_OFF_S = 20.0
 """No rise on a conductor for so long after a cut or a failure there."""
+SHARE_AGAIN_S = 5.0
+"""Fair shares are found anew at least so often while the room changes at all."""
+SHARE_AGAIN_DA = 10
+"""A smaller change of the room, or one below a hundredth, waits for that."""
 UNFAIR_FROM_DA = 10
 """So much below its fair share, an EVSE takes it from those who are above theirs."""
 
@@ -51,8 +55,9 @@ class Steering:
         self._held_until = [-inf] * len(tree.parents)
         self._all_held_until = -inf
         """The latest of them: nothing is held any more after that."""
-        self._shared: tuple[list[EvseMemory], list[Demand], list[int]] | None = None
-        """Whose demands in which room the shares were last found for; None: find them anew."""
+        self._shared: tuple[list[EvseMemory], list[Demand]] | None = None
+        """Whose demands the shares were last found for; None: find them anew."""
+        self._shared_room, self._shared_at = Room((), ()), -inf
         self._taken: tuple[object, list[int]] = (None, [])
         """What was last added up, and the sums."""
         self._paths: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -63,9 +68,13 @@ class Steering:
         for node in nodes:
             self._held_until[node] = now + HOLD_OFF_S
 
+    def is_quiet(self, now: float) -> bool:
+        """Return whether nobody has to wait."""
+        return self._all_held_until <= now
+
     def is_held(self, memory: EvseMemory, now: float) -> bool:
         """Return whether an EVSE has to wait because something happened on a conductor of his."""
-        if self._all_held_until <= now:
+        if self.is_quiet(now):
             return False
         return any(self._held_until[node] > now for node in self._path(memory))
 
@@ -119,17 +128,33 @@ class Steering:
                 memory.next_da = 0
                 cut_at[memory] = over[0]
 
-    def share(self, demanding: Sequence[EvseMemory], room: Room) -> None:
-        """Find everybody's fair share of what may be risen into."""
+    def share(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> None:
+        """Find everybody's fair share of what may be risen into.
+
+        While nobody's demand changes and the room hardly does, the shares of a moment ago will
+        do: whoever rises is held to what is free now.
+        """
         demands = [memory.demand for memory in demanding]
         is_obeyed = not any(memory.floor_da for memory in demanding)
-        asked = (list(demanding), demands, list(room.to_rise_da))
-        if is_obeyed and asked == self._shared:
+        asked = (list(demanding), demands)
+        if is_obeyed and asked == self._shared and self._is_still_so(room, now):
             return
         self._shared = asked if is_obeyed else None
+        self._shared_room, self._shared_at = room, now
         for memory, share in self._allocate(demanding, demands, room.to_rise_da):
             is_kept = 0 < share.limit_da <= memory.floor_da
             memory.share = Share(memory.next_da, share.bound) if is_kept else share
+
+    def _is_still_so(self, room: Room, now: float) -> bool:
+        if room.to_rise_da == self._shared_room.to_rise_da:
+            return True
+        if now - self._shared_at >= SHARE_AGAIN_S:
+            return False
+        changes_da = map(sub, room.to_rise_da, self._shared_room.to_rise_da)
+        return all(
+            abs(change_da) <= SHARE_AGAIN_DA or abs(change_da) * 100 <= room_da
+            for change_da, room_da in zip(changes_da, room.to_rise_da, strict=True)
+        )
 
     def rise(
         self, demanding: Sequence[EvseMemory], counted_da: Sequence[int], room: Room, now: float
