@@ -106,6 +106,7 @@ class SiteView:
             measured_at=evse.measured_at,
             ceilings=() if ceiling_a is None else (Ceiling(Rule.CLOUD_PROFILE, ceiling_a),),
             energy_wh=(evse.energy_wh or 0.0) if is_running else 0.0,
+            minimum_a=self.deliveries[key].minimum_a,
             has_transaction=is_running,
         )
 

@@ -61,7 +61,7 @@ class EvseMemory:
 
     def __init__(self, node: EvseNode, report_interval_s: float) -> None:
         self.node = node
-        self.minimum_da = ceil(node.minimum_a * 10 - ROUNDING)
+        self.minimum_da = _at_least(node.minimum_a)
         self.safe_da = deci_amps_below(node.safe_a)
         self._own_maximum = Ceiling(Rule.EVSE_MAXIMUM, node.maximum_a)
         self._report_age_s = 2 * report_interval_s
@@ -122,7 +122,8 @@ class EvseMemory:
         if distrust is not None and distrust.policy is not OnLoss.HOLD:
             most_da = min(most_da, self.safe_da if distrust.policy is OnLoss.SAFE else 0)
         self.maximum_da = most_da
-        if self.demand.maximum_da != most_da or self.demand.nodes is not self.nodes:
+        is_same = self.demand.maximum_da == most_da and self.demand.minimum_da == self.minimum_da
+        if not is_same or self.demand.nodes is not self.nodes:
             self.demand = Demand(self.nodes, self.minimum_da, most_da, self.node.weight)
 
     def at_most(self, limit_da: int) -> int:
@@ -176,6 +177,7 @@ class EvseMemory:
             evse.believed_a,
             measured_at if is_fresh else None,
             evse.ceilings,
+            evse.minimum_a,
             evse.waiting_since,
             self.limit_da,
             now >= self.settled_at,
@@ -189,6 +191,8 @@ class EvseMemory:
 
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
         self.floor_da = 0
+        own_minimum_a = self.node.minimum_a if evse.minimum_a is None else evse.minimum_a
+        self.minimum_da = _at_least(own_minimum_a)
         self.has_transaction = evse.wants_current or evse.has_transaction
         measured_da = NOTHING
         if measured_at is not None and evse.measured is not None:
@@ -294,6 +298,11 @@ def deci_amps_below(current_a: float) -> int:
     (161, 121)
     """
     return int(current_a * 10 + ROUNDING)
+
+
+def _at_least(minimum_a: float) -> int:
+    """Return the least whole tenths that are not below it."""
+    return ceil(minimum_a * 10 - ROUNDING)
 
 
 def _deci_amps(currents: PhaseCurrents) -> tuple[int, int, int]:

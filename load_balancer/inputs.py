@@ -40,6 +40,9 @@ class EvseInput:
     """Delivered in this transaction; who has least goes first when not all can charge."""
     waiting_since: float | None = None
     """Since when it wants current; None: as of the step that first sees it want."""
+    minimum_a: float | None = None
+    """The least with which any vehicle can charge there now; None: the site file's. More, where
+    a station takes watts and nobody knows yet over how many phases they will flow."""
     has_transaction: bool = False
     """Whether one is running although the vehicle wants nothing; it may wake up again."""
 

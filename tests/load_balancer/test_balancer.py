@@ -460,3 +460,19 @@ def test_a_lost_meter_lets_nobody_rise_on_the_circuits_above_it_either():
         told_a[second] = balancer.step(SiteInputs((evse,), circuits), now).limits[TWO[0]].limit_a
 
     assert told_a[9] == told_a[29] == 6
+
+
+def test_who_needs_more_to_begin_gets_that_or_nothing():
+    """A station that takes watts, with a car whose phases nobody knows yet."""
+    steps = Steps(1)
+    steps.step(5, S0={"minimum_a": 18.0})
+    begun_a = steps.told_a[steps.keys[0]]
+
+    steps.limits = (Ceiling(Rule.OPERATOR, 27.0),)  # the building draws 10 A of them
+    steps.step(5, S0={"minimum_a": 18.0})
+    paused_a = steps.told_a[steps.keys[0]]
+    steps.step(60)
+
+    assert begun_a >= 18.0
+    assert paused_a == 0.0
+    assert steps.told_a[steps.keys[0]] >= 6.0

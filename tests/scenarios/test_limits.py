@@ -182,3 +182,24 @@ async def test_a_station_that_speaks_watts_is_limited_in_watts(depot_of, version
             p for action, p in bench.station.commands_heard if action == "SetChargingProfile"
         ]
         assert "W" in str(profiles[-1])
+
+
+@pytest.mark.parametrize("phases", [1, 3])
+async def test_watts_never_flow_through_one_phase_unforeseen(depot_of, phases):
+    """4140 W are 6 A on three phases, and 18 A on one."""
+    async with depot_of("ocpp1.6", circuits={"grid": {"rating_a": 20}}) as depot:
+        power = {"ChargingScheduleAllowedChargingRateUnit": "Power"}
+        bench = await depot.station("CP-01", "ocpp1.6", settings=power)
+        await depot.set_up(bench)
+        evse = bench.station.evses[1]
+        drawn_a = []
+
+        def has_risen():
+            drawn_a.append(max(evse.currents_a))
+            return drawn_a[-1] >= 19.0
+
+        await bench.charge(Car(max_current_a=32, phases=phases))
+        await live(bench, depot, has_risen, speed=5)
+
+        assert max(drawn_a) <= 20.0
+        assert evse.phases_used == phases
