@@ -69,6 +69,8 @@ def for_cloud(
         return _started(event, transaction, cloud_version, no_token)
     if event.event_type is EventType.ENDED:
         return _ended(event, transaction, cloud_version)
+    if event.trigger_reason == "Trigger" and event.charging_state is None:
+        return replace(event, charging_state=transaction.charging_state)  # F06.FR.07
     return event
 
 

@@ -124,6 +124,13 @@ class Depot:
         if self._running.done():
             self._running.result()
 
+    async def start_again(self):
+        """After `stop`: listen where the stations look for it."""
+        listen = {"listen": f"127.0.0.1:{self.listening.csms_port}"}
+        csms = self.site.csms.model_copy(update=listen)
+        self.site = self.site.model_copy(update={"csms": csms})
+        await self.start()
+
     def _built(self, gateway):
         self.gateway = gateway
 
