@@ -152,9 +152,6 @@ class StatusBoard:
             self._doubtful.discard(number)  # 2.0.1 has no status of the whole station
         return None
 
-    def waiting(self, version: str) -> int:
-        return sum(line.told != _meaning(line.current, version) for line in self._lines.values())
-
     def _touch(self, number: int) -> _Line:
         self._doubtful.add(number)
         return self._lines[number]

@@ -68,7 +68,7 @@ class CloudUpward:
         self.wake()
 
     async def has_rows(self, transaction: Transaction | None) -> bool:
-        if transaction is None:
+        if transaction is None or self.station.outbox.depth().pending == 0:
             return self.station.outbox.depth().pending > 0
         lane, after_id = lane_of(transaction.cloud_evse), 0
         while rows := await self.read_lane(lane, after_id, ROWS_AT_ONCE):

@@ -25,6 +25,8 @@ from gateway.simulation.cloud_books import Complaint, StationBooks
 from gateway.simulation.instants import write_instant
 from site_config.model import OcppVersion
 
+REPORT_REQUESTS = ("GetBaseReport", "GetReport")
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
@@ -58,6 +60,8 @@ class KnownStation:
     message_ids: set[str] = field(default_factory=set)
     triggered: set[str] = field(default_factory=set)
     """Actions a station may use while Pending, because it was asked to."""
+    reports_asked: bool = False
+    """Reports, in as many parts as it likes, are among them (B02.FR.02)."""
 
     @classmethod
     def unknown(
@@ -107,6 +111,8 @@ class CloudConversation:
         self._calls[unique_id] = action
         if action == "TriggerMessage":
             self._station.triggered.add(payload["requestedMessage"])
+        if action in REPORT_REQUESTS:
+            self._station.reports_asked = True
         return unique_id, serialize(Call(unique_id, action, payload))
 
     def forget(self, unique_id: str) -> None:
@@ -172,7 +178,7 @@ class CloudConversation:
             return self._error(call, codes.pop(0), "as this cloud was told")
         station = self._station
         if station.registration != "Accepted" and call.action != "BootNotification":
-            if not (station.registration == "Pending" and call.action in station.triggered):
+            if not (station.registration == "Pending" and self._was_asked_for(call.action)):
                 # 2.0.1 B02.FR.09, B03.FR.07; 1.6 §4.2
                 station.books.complain("boot first", f"{call.action} while not accepted")
                 return self._error(call, "SecurityError", "BootNotification first")
@@ -180,6 +186,10 @@ class CloudConversation:
         wrong = validate_request(self.version, call.action, call.payload)
         self._note_violation(call.action, wrong, call.payload)
         return self._error(call, wrong.code, wrong.sentence) if wrong else None
+
+    def _was_asked_for(self, action: str) -> bool:
+        is_report = action == "NotifyReport" and self._station.reports_asked
+        return is_report or action in self._station.triggered
 
     def _note_violation(self, title: str, wrong: Violation | None, payload: Payload) -> None:
         if wrong:
