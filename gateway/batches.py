@@ -116,7 +116,14 @@ def batch_from(
 
 
 def may_merge(first: OutboxRow, second: OutboxRow) -> bool:
-    """Whether `second`, the next row of the lane, may join the message of `first`."""
+    """Whether `second`, the next row of the lane, may join the message of `first`.
+
+    A known deviation from 2.0.1: J02.FR.10 wants all values of an Updated from within one
+    TxUpdatedInterval. By the letter nothing could be joined, and a site that has been away for a
+    day would need hours to tell it, or might drop every other value (E12.FR.04, E12.FR.05). Joined,
+    each value keeps its own timestamp and none is lost; it is done only while many rows wait. 1.6
+    has no such rule (§4.7).
+    """
     a, b = first.event, second.event
     if first.transaction != second.transaction:
         return False
