@@ -390,14 +390,12 @@ class Gateway:
         name = connection.identity
         self.stations.connected(name, Line(connection.version, call))
         self.desk.connected(name, connection.version)
-        log.info("station.connected station=%s version=%s", name, connection.version)
         self.arrivals.connected(name)
 
     async def _station_disconnected(self, connection: StationConnection) -> None:
         name = connection.identity
         self.stations.disconnected(name)
         self.desk.disconnected(name)
-        log.info("station.disconnected station=%s", name)
         self.arrivals.left(name)
 
     async def _station_call(self, connection: StationConnection, call: Call) -> Payload:

@@ -140,7 +140,7 @@ def log_line(event: LimitCut | MeterLost | MeterBack) -> str:
                 f" from_a={event.from_a:.1f} to_a={event.to_a:.1f} rule={event.rule}"
             )
         case MeterLost():
-            silent = "ever" if event.silent_s is None else f"{event.silent_s:.1f}"
+            silent = "unknown" if event.silent_s is None else f"{event.silent_s:.1f}"
             return f"meter.stale circuit={event.circuit} silent_s={silent} policy={event.policy}"
         case MeterBack():
             return f"meter.back circuit={event.circuit} silent_s={event.silent_s:.1f}"

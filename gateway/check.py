@@ -11,13 +11,24 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.meters.model import known_models
+from site_config.certificates import prove_certificates
 from site_config.errors import Mistake, SiteConfigError
 from site_config.load import load_site
+from site_config.model import Site
 from site_config.proof import prove
 from site_config.tree import describe
 
 EXIT_OK = 0
 EXIT_MISTAKES = 2
+
+
+def proved_site(path: Path) -> Site:
+    """Return the site of a file that may start; raises SiteConfigError with every mistake."""
+    site = load_site(path)
+    mistakes = [*prove(site, known_models()).errors, *prove_certificates(site)]
+    if mistakes:
+        raise SiteConfigError(mistakes)
+    return site
 
 
 def run_check(path: Path, console: Console) -> int:
@@ -29,13 +40,14 @@ def run_check(path: Path, console: Console) -> int:
         console.print(Text(f"{path.name}: {_count(len(error.mistakes), 'error')}", "bold red"))
         return EXIT_MISTAKES
     proof = prove(site, known_models())
-    _print_mistakes(path, proof.errors, "error", console)
+    errors = [*proof.errors, *prove_certificates(site)]
+    _print_mistakes(path, errors, "error", console)
     _print_mistakes(path, proof.warnings, "warning", console)
     console.print(describe(site))
-    counts = f"{_count(len(proof.errors), 'error')}, {_count(len(proof.warnings), 'warning')}"
-    style = "bold red" if proof.errors else "bold green"
+    counts = f"{_count(len(errors), 'error')}, {_count(len(proof.warnings), 'warning')}"
+    style = "bold red" if errors else "bold green"
     console.print(Text(f"{path.name}: {counts}", style))
-    return EXIT_MISTAKES if proof.errors else EXIT_OK
+    return EXIT_MISTAKES if errors else EXIT_OK
 
 
 def print_mistakes(path: Path, error: SiteConfigError, console: Console) -> None:

@@ -35,6 +35,7 @@ app.add_typer(outbox, name="outbox", no_args_is_help=True)
 SiteFile = Annotated[Path, typer.Argument(metavar="SITE.yaml", help="The site file.")]
 DataDir = Annotated[Path, typer.Option("--data", help="Where the gateway keeps its database.")]
 DEFAULT_DATA = Path("data")
+EXIT_SITE_FILE = 2
 
 console = Console()
 log = logging.getLogger("gateway")
@@ -240,21 +241,14 @@ def discard(row: int, data: DataDir = DEFAULT_DATA) -> None:
 
 
 def _proved_site(path: Path) -> Site:
-    from gateway.check import print_mistakes
-    from gateway.meters.model import known_models
+    from gateway.check import print_mistakes, proved_site
     from site_config.errors import SiteConfigError
-    from site_config.load import load_site
-    from site_config.proof import prove
 
     try:
-        site = load_site(path)
-        proof = prove(site, known_models())
-        if proof.errors:
-            raise SiteConfigError(proof.errors)
+        return proved_site(path)
     except SiteConfigError as error:
         print_mistakes(path, error, Console(stderr=True))
-        raise typer.Exit(2) from None
-    return site
+        raise typer.Exit(EXIT_SITE_FILE) from None
 
 
 async def _gateway(site: Site, data_dir: Path, *, stop: asyncio.Event) -> None:
@@ -286,6 +280,7 @@ def _run_until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, Non
     import uvloop
 
     from gateway.errors import GatewayError
+    from gateway.slots import SlotConflict
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -296,10 +291,21 @@ def _run_until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, Non
 
     try:
         uvloop.run(main())
-    except (GatewayError, OSError) as error:
-        log.error('gateway.failed reason="%s"', error)
-        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {error}")
-        raise typer.Exit(1) from None
+    except (GatewayError, OSError, ExceptionGroup) as error:
+        cause = _first_cause(error)
+        if not isinstance(cause, GatewayError | OSError):
+            raise
+        log.error('gateway.failed reason="%s"', cause)
+        Console(stderr=True).print(f"[bold red]{type(cause).__name__}[/]: {cause}")
+        # A conflict is in the site file: starting again would not help.
+        raise typer.Exit(EXIT_SITE_FILE if isinstance(cause, SlotConflict) else 1) from None
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Return what brought down the tasks that ran side by side."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _log_to_stderr(level: int) -> None:

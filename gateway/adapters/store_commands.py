@@ -129,7 +129,7 @@ def restore_backup(source: Path, data: Path, console: Console) -> int:
         if verdict != "ok":
             console.print(f"[bold red]{source} is not a sound backup[/]: {verdict}")
             return EXIT_FAILED
-        kept = database.with_name(f"gateway-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
+        kept = database.with_name(f"gateway-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db")
         for suffix in ("", "-wal", "-shm"):
             part = database.with_name(database.name + suffix)
             if part.exists():

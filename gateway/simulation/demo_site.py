@@ -45,7 +45,7 @@ VERSIONS = {name: version for name, (version, _, _) in STATIONS.items()}
 
 QUIRKS = {
     # Two of the eight are as one meets them outside.
-    "YARD-3": Quirks(watts_only=True, extra_keys=True),
+    "GARAGE-5": Quirks(watts_only=True, extra_keys=True),
     "GARAGE-3": Quirks(boots_on_reconnect=True, no_status_timestamp=True),
 }
 

@@ -1,0 +1,62 @@
+"""Certificate files, looked at before a socket opens. Reads the files the site file names.
+
+A missing or unfitting certificate would otherwise be found by the first station that connects.
+"""
+
+import ssl
+from pathlib import Path
+
+from site_config.errors import Mistake
+from site_config.findings import Findings
+from site_config.model import Site, Tls
+
+
+def prove_certificates(site: Site) -> list[Mistake]:
+    """Return what is wrong with the files of `csms.tls`, `web.tls` and `cloud.tls_ca`."""
+    findings = Findings(site)
+    if site.csms.tls is not None:
+        _server("csms.tls", site.csms.tls, findings)
+    if site.web is not None and site.web.tls is not None:
+        _server("web.tls", site.web.tls, findings)
+    if site.cloud.tls_ca is not None:
+        _authority("cloud.tls_ca", site.cloud.tls_ca, findings)
+    return findings.errors()
+
+
+def _server(path: str, tls: Tls, findings: Findings) -> None:
+    has_certificate = _is_readable(f"{path}.certificate", tls.certificate, findings)
+    has_key = _is_readable(f"{path}.key", tls.key, findings)
+    if not (has_certificate and has_key):
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key)
+    except ssl.SSLError as error:
+        findings.error(
+            path,
+            f"certificate and key cannot be used: {error.reason or error}",
+            "give a PEM certificate with its chain and the PEM key that belongs to it",
+        )
+
+
+def _authority(path: str, name: str, findings: Findings) -> None:
+    if not _is_readable(path, name, findings):
+        return
+    try:
+        ssl.create_default_context(cafile=name)
+    except ssl.SSLError as error:
+        findings.error(
+            path,
+            f"{name} holds no certificate: {error.reason or error}",
+            "give the PEM file of the authority that signed the cloud's certificate",
+        )
+
+
+def _is_readable(path: str, name: str, findings: Findings) -> bool:
+    try:
+        with Path(name).open("rb"):
+            return True
+    except OSError as error:
+        findings.error(
+            path, f"{name}: {error.strerror}", "correct the path, or let this user read the file"
+        )
+        return False

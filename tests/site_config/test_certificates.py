@@ -1,0 +1,65 @@
+"""Certificate files are proved before a socket opens."""
+
+import subprocess
+
+import pytest
+
+from site_config.certificates import prove_certificates
+from site_config.load import parse_site
+
+SITE = """\
+site: {id: depot, name: Depot}
+cloud:
+  url: wss://csms.example.com
+  identity: DEPOT
+  tls_ca: CA
+csms:
+  tls:
+    certificate: CERTIFICATE
+    key: KEY
+circuits:
+  grid: {rating_a: 63}
+stations: {}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two pairs of certificate and key, signed by themselves."""
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("one", "two"):
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"),
+                *("-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"),
+                *("-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+    (folder / "empty.pem").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        pytest.param(("one.pem", "one.pem", "one.key"), [], id="sound"),
+        pytest.param(("gone.pem", "one.pem", "one.key"), [("cloud.tls_ca", 5)], id="no authority"),
+        pytest.param(("empty.pem", "one.pem", "one.key"), [("cloud.tls_ca", 5)], id="empty"),
+        pytest.param(
+            ("one.pem", "gone.pem", "gone.key"),
+            [("csms.tls.certificate", 8), ("csms.tls.key", 9)],
+            id="both missing",
+        ),
+        pytest.param(("one.pem", "one.pem", "two.key"), [("csms.tls", 7)], id="not a pair"),
+    ],
+)
+def test_certificates(made, files, found):
+    text = SITE
+    for word, name in zip(("CA", "CERTIFICATE", "KEY"), files, strict=True):
+        text = text.replace(f": {word}\n", f": {made / name}\n")
+
+    mistakes = prove_certificates(parse_site(text, {}))
+
+    assert [(mistake.path, mistake.line) for mistake in mistakes] == found
