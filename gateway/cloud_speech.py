@@ -33,6 +33,8 @@ from gateway.records import Quarantine, Transaction, Write
 from gateway.station_events import Followup, Surroundings, settle
 from gateway.upstream_view import cloud_number, for_cloud, may_send
 
+NOT_SAYABLE = (InvalidMessage, LookupError, TypeError, ValueError)
+"""What a codec raises for an event its version has no words for: ours to log, not the cloud's."""
 TOKEN_WAIT_S = 5.0
 """How long a lane waits before it is looked at again whose Start has no token yet."""
 
@@ -90,7 +92,7 @@ class CloudSpeech:
                 answer = codec.parse_answer(action, answered)
         except Unavailable:
             raise
-        except GatewayError as error:
+        except (GatewayError, *NOT_SAYABLE) as error:
             self._log(f'cloud.refused event={type(event).__name__} reason="{error}"')
             if isinstance(event, Booted):
                 self._station.registration.boot_failed(self._clock())
@@ -129,7 +131,7 @@ class CloudSpeech:
             raise
         except PeerError as error:  # refused, or answered with nonsense
             await self._refused(batch, error.code, error.description)
-        except (InvalidMessage, LookupError, TypeError, ValueError) as error:
+        except NOT_SAYABLE as error:
             await self._refused(batch, "FormatViolation", f"not sent: {error}")
         else:
             await self._learn(batch, answer if isinstance(answer, Judged) else Judged())

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from gateway.adapters.peer import Peer, Role, Trace
@@ -129,7 +129,8 @@ class Uplink:
             )
         except InvalidStatus as error:
             return _advice(error.response.status_code)
-        except (OSError, InvalidHandshake, TimeoutError) as error:
+        except (OSError, WebSocketException, UnicodeError) as error:
+            # Nothing that answers there may end the program: a login page, a name nobody resolves.
             return str(error) or type(error).__name__
         version = websocket.subprotocol
         if version is None or version not in self._cloud.protocols:
