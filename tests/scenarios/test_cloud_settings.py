@@ -188,6 +188,25 @@ async def test_what_stations_must_do_reaches_them_now_and_later(
         assert is_blameless(depot.cloud, there, late)
 
 
+async def test_what_was_set_while_a_station_was_away_reaches_it_when_it_returns(
+    depot_of, monkeypatch
+):
+    monkeypatch.setattr("gateway.arrivals.BOOT_GRACE_S", 0.01)
+    async with depot_of("ocpp1.6") as depot:
+        bench = await depot.station("CP-01", "ocpp1.6")
+        await depot.set_up(bench)
+        await depot.registered()
+        bench.link.go_away()
+        await depot.until(lambda: not depot.gateway.state.stations["CP-01"].is_connected)
+
+        await words_of(depot).set("ConnectionTimeOut", "", "33")
+        bench.link.come_back()
+        settings = bench.station.configuration.values
+        await bench.until(lambda: settings["ConnectionTimeOut"] == "33")
+
+        assert bench.station.talk.violations == []
+
+
 @EACH_CLOUD
 async def test_settings_outlive_a_restart(depot_of, cloud_version):
     async with depot_of(cloud_version) as depot:
