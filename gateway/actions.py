@@ -102,7 +102,8 @@ class CloudCommands:
             PeerError: the command cannot be carried out by this station at all.
         """
         if self._upward.registration is RegistrationStatus.REJECTED:
-            raise PeerError("SecurityError", "BootNotification was Rejected")  # B03.FR.08
+            # B03.FR.08; 1.6 §4.2 asks for silence, which nobody can tell from a dead line.
+            raise PeerError("SecurityError", "BootNotification was Rejected")
         match command:
             case RequestStart():
                 return await self._request_start(command, version)

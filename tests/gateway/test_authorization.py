@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.authorization import UPDATE_SIZE, Authorization, Source, Verdict
+from gateway.authorization import UPDATE_SIZE, Authorization, Policy, Source, Verdict
 from gateway.commands import LocalListEntry, SendLocalList
 from gateway.events import AuthorizationStatus as Status
 from gateway.events import IdToken, IdTokenInfo
@@ -112,6 +112,56 @@ def test_unknown_tokens_may_be_accepted_offline_but_refused_ones_never(status):
     }
 
     assert answers == {"new": ACCEPTED, "cached": status, "listed": status}
+
+
+INVALID = (Status.INVALID, Source.POLICY)
+UNKNOWN = (Status.UNKNOWN, Source.POLICY)
+
+
+@pytest.mark.parametrize(
+    ("policy", "online", "offline"),
+    [
+        pytest.param(
+            Policy(), (ACCEPTED, Source.LOCAL_LIST), (ACCEPTED, Source.LOCAL_LIST), id="-"
+        ),
+        pytest.param(
+            Policy(answers_at_once=False),
+            ASK,
+            (ACCEPTED, Source.LOCAL_LIST),
+            id="LocalPreAuthorize",
+        ),
+        pytest.param(
+            Policy(answers_offline=False),
+            (ACCEPTED, Source.LOCAL_LIST),
+            INVALID,
+            id="LocalAuthorizeOffline",
+        ),
+        pytest.param(
+            Policy(has_local_list=False), ASK, (BLOCKED, Source.CACHE), id="LocalAuthListEnabled"
+        ),
+        pytest.param(Policy(has_local_list=False, has_cache=False), ASK, UNKNOWN, id="neither"),
+        pytest.param(
+            Policy(has_local_list=False, has_cache=False, accepts_unknown=True),
+            ASK,
+            (ACCEPTED, Source.POLICY),
+            id="AllowOfflineTxForUnknownId",
+        ),
+    ],
+)
+def test_the_cloud_may_set_how_verdicts_are_used(policy, online, offline):
+    authorization = Authorization([known(CARD, BLOCKED)], [known(CARD)], 1)
+    authorization.policy = policy
+
+    for connected, (status, source) in ((True, online), (False, offline)):
+        verdict = judge(authorization, connected=connected)
+        assert (verdict.info and verdict.info.status, verdict.source) == (status, source)
+
+
+def test_without_a_cache_nothing_is_remembered():
+    authorization = Authorization()
+    authorization.policy = Policy(has_cache=False)
+
+    assert authorization.learned(CARD, IdTokenInfo(ACCEPTED), NOW) == ()
 
 
 def test_tokens_are_compared_without_case_and_type():

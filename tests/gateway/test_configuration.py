@@ -59,6 +59,8 @@ def test_unknown_keys_are_named():
         pytest.param("LocalPreAuthorize", "0", "Rejected", id="not a flag"),
         pytest.param("NumberOfConnectors", "3", "Rejected", id="read-only"),
         pytest.param("TransactionMessageAttempts", "0", "Rejected", id="no attempt at all"),
+        pytest.param("HeartbeatInterval", "0", "Rejected", id="no interval at all"),
+        pytest.param("StopTransactionOnInvalidId", "false", "Rejected", id="not to be had"),
         pytest.param("Nonsense", "1", "NotSupported", id="unknown"),
     ],
 )
@@ -66,6 +68,57 @@ def test_change_configuration(key, value, status):
     answer, _ = configuration().change_key(ChangeConfiguration(key, value))
 
     assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("RetryBackOffWaitMinimum", "600", "Accepted"),
+        ("RetryBackOffWaitMinimum", "604800", "Rejected"),
+        ("RetryBackOffRepeatTimes", "10", "Accepted"),
+        ("RetryBackOffRepeatTimes", "1000", "Rejected"),
+    ],
+)
+def test_nobody_can_set_a_back_off_that_ends_with_a_drive_to_the_site(name, value, status):
+    variable = VariableRef("OCPPCommCtrlr", name)
+
+    answer, _ = configuration().set_variables(SetVariables(((variable, value),)))
+
+    assert [result.status for result in answer.results] == [status]
+
+
+def test_stations_are_told_only_what_the_cloud_has_set_and_they_act_upon():
+    running = configuration(SaveSetting("ClockAlignedDataInterval", "900"))
+    running.take([SaveSetting("ConnectionTimeOut", "33"), SaveSetting("HeartbeatInterval", "60")])
+
+    told = {setting.key: setting.value for setting in running.for_stations()}
+
+    assert told == {"ClockAlignedDataInterval": "900", "ConnectionTimeOut": "33"}
+
+
+def test_facts_of_the_site_file_are_read_until_the_cloud_says_otherwise():
+    facts = {"WebSocketPingInterval": "15"}
+    kept = (SaveSetting("WebSocketPingInterval", "45"),)
+
+    assert Configuration(facts, ()).number("WebSocketPingInterval") == 15
+    assert Configuration(facts, kept).number("WebSocketPingInterval") == 45
+
+
+def test_what_becomes_known_is_told_and_not_passed_on():
+    running = configuration()
+
+    running.know("ConnectionTimeOut", "45")
+
+    (row,) = running.get_keys(GetConfiguration(("ConnectionTimeOut",))).known
+    assert row.value == "45"
+    assert running.for_stations() == ()
+
+
+def test_a_configuration_inventory_holds_what_can_be_set():
+    rows = configuration().report_rows(is_full=False)
+
+    assert rows
+    assert {row["variableAttribute"][0]["mutability"] for row in rows} == {"ReadWrite"}
 
 
 def test_a_change_holds_only_once_it_is_committed_and_then_over_a_restart():

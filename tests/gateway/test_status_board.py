@@ -103,6 +103,17 @@ def test_a_long_outage_repeats_everything_a_short_one_only_what_changed():
     assert [line.evse_id for line in tell_all(board, "ocpp2.0.1")] == [1, 2]
 
 
+def test_the_cloud_may_set_how_long_an_outage_is_short():
+    board = StatusBoard(connected=[1], count=1, at=NOON)
+    board.offline_threshold_s = 10.0
+    tell_all(board)
+    board.cloud_lost(0.0)
+
+    board.cloud_back(11.0)
+
+    assert [line.evse_id for line in tell_all(board)] == [0, 1]
+
+
 def test_the_charging_state_of_a_2_0_1_station_reaches_a_1_6_cloud():
     board = StatusBoard(connected=[1], count=1, at=NOON)
     board.changed(status(1, "Occupied"))
