@@ -37,9 +37,7 @@ def after(version, *said):
             [True, False, True],
             id="G04.FR.08 the whole returns, the EVSE keeps its own word",
         ),
-        pytest.param(
-            "ocpp1.6", [(False, 2), (True, None)], [True, True, True], id="1.6: 0 is every connector"
-        ),
+        pytest.param("ocpp1.6", [(False, 2), (True, None)], [True, True, True], id="1.6: 0 is all"),
         pytest.param(
             "ocpp1.6", [(False, None), (True, 2)], [False, True, False], id="1.6: one of them again"
         ),

@@ -134,7 +134,6 @@ def test_the_cloud_never_waits_longer_than_the_interval_and_a_sample(interval_s,
 
     assert told[0] == 0
     assert all(
-        0.9 * interval_s <= later - earlier <= interval_s + 30
-        for earlier, later in pairwise(told)
+        0.9 * interval_s <= later - earlier <= interval_s + 30 for earlier, later in pairwise(told)
     )
     assert seconds[-1] - told[-1] < interval_s

@@ -31,9 +31,7 @@ THREE = (amperes("10", "L1"), amperes("11", "L2"), amperes("12", "L3"))
         pytest.param((watts("6900"),), 3, (10, 10, 10), id="power alone"),
         pytest.param((watts("6.9", unit="kW"),), 3, (10, 10, 10), id="kilowatts"),
         pytest.param((watts("2300", "L1"), watts("2300", "L2")), 1, (20, 0, 0), id="summed"),
-        pytest.param(
-            (*THREE, amperes("99", location="Inlet")), 3, (10, 11, 12), id="outlet only"
-        ),
+        pytest.param((*THREE, amperes("99", location="Inlet")), 3, (10, 11, 12), id="outlet only"),
         pytest.param((*THREE, amperes("3", "N")), 3, (10, 11, 12), id="the neutral is no phase"),
         pytest.param((amperes("nan"),), 3, None, id="not a number"),
         pytest.param((amperes("many"),), 3, None, id="a word"),
