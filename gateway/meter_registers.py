@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from gateway.events import ENERGY_REGISTER, MeterValue, SampledValue
+from gateway.ocpp.meter_values import LARGEST_MULTIPLIER
 
 _WH_PER_UNIT = {"wh": 1, "kwh": 1000}
+_LARGEST_WH = 10**15
+"""A register beyond the energy of a country is noise."""
 _OUTLET = (None, "Outlet")
 """Location defaults to Outlet (1.6 §7.43 SampledValue; 2.0.1 SampledValueType)."""
 
@@ -34,7 +37,9 @@ def read_registers(meter_values: Sequence[MeterValue]) -> Registers:
     begin: float | None = None
     end: float | None = None
     readings = []
-    for value in sorted(meter_values, key=lambda value: value.at):
+    if len(meter_values) > 1:
+        meter_values = sorted(meter_values, key=lambda value: value.at)
+    for value in meter_values:
         for context, reading_wh in _readings(value.samples):
             readings.append(reading_wh)
             if context == "Transaction.Begin":
@@ -59,6 +64,8 @@ def _readings(samples: Iterable[SampledValue]) -> list[tuple[str, float]]:
 
 
 def _over_phases(found: list[tuple[SampledValue, Decimal]]) -> Decimal:
+    if len(found) == 1:
+        return found[0][1]
     outlet = [(sample, wh) for sample, wh in found if sample.location in _OUTLET]
     chosen = outlet or [
         (sample, wh) for sample, wh in found if sample.location == found[0][0].location
@@ -80,6 +87,11 @@ def _energy_wh(sample: SampledValue) -> Decimal | None:
         value = Decimal(sample.value)
     except InvalidOperation:
         return None  # the opaque text of a signed value (1.6 format SignedData)
-    if not value.is_finite() or value < 0:
+    if value.is_nan() or not 0 <= value <= _LARGEST_WH:
         return None
-    return value.scaleb(sample.multiplier) * unit_wh
+    if abs(sample.multiplier) > LARGEST_MULTIPLIER:
+        return None
+    if sample.multiplier:
+        value = value.scaleb(sample.multiplier)
+    energy_wh = value * unit_wh
+    return energy_wh if energy_wh <= _LARGEST_WH else None

@@ -193,10 +193,10 @@ class StationDesk:
             phases=len(config.phases),
             voltage_v=self._state.site.site.voltage_v,
         )
-        if draw is not None and draw.currents is not None:
+        if draw is not None:
             evse.measured = draw.currents
             evse.measured_at = self._clock() - draw.age_s
-            phases = sum(current_a >= DRAWING_A for current_a in draw.currents)
+            phases = sum([current_a >= DRAWING_A for current_a in draw.currents])
             if phases and evse.transaction_id is not None:
                 self._deliveries[EvseKey(station_id, evse_id)].drawn_on(phases)
             if evse.limit_a is not None and max(draw.currents) > evse.limit_a:

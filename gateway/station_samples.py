@@ -1,10 +1,10 @@
-"""What a station's meter values say about now: currents, power and energy of one EVSE. Pure.
+"""What a station's meter values say about now: the currents of one EVSE. Pure.
 
 Stations differ: currents per phase, one current for all, or power alone. Where they say less than
 the fuse needs, the higher reading is taken. Old and replayed values say nothing about now and are
 left out: they are billed, never steered by.
 
-Currents A RMS in the EVSE's own conductor order, import positive; power W; energy Wh.
+Currents A RMS in the EVSE's own conductor order, import positive; power W.
 """
 
 import math
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.events import MeterValue, SampledValue
+from gateway.ocpp.meter_values import LARGEST_MULTIPLIER
 from load_balancer.phases import PhaseCurrents
 
 FRESH_S = 30.0
@@ -28,8 +29,7 @@ OUTLET = (None, "Outlet")
 class Draw:
     """What an EVSE was drawing when it was sampled."""
 
-    currents: PhaseCurrents | None
-    power_w: float | None
+    currents: PhaseCurrents
     age_s: float
     """Of the sample, when it was heard; never negative."""
 
@@ -43,14 +43,13 @@ def latest_draw(
         phases: conductors of the EVSE; a current without a phase flows on each of them.
     """
     fresh = [value for value in meter_values if _age_s(value.at, now_utc) <= FRESH_S]
-    for value in sorted(fresh, key=lambda value: value.at, reverse=True):
+    fresh.sort(key=lambda value: value.at, reverse=True)
+    for value in fresh:
         currents = _currents(value.samples, phases)
-        power_w = _power(value.samples)
-        if currents is None and power_w is not None:
-            per_phase_a = power_w / (voltage_v * phases)
-            currents = PhaseCurrents(*(per_phase_a if n < phases else 0.0 for n in range(3)))
+        if currents is None and (power_w := _power(value.samples)) is not None:
+            currents = _on_each(power_w / (voltage_v * phases), phases)
         if currents is not None:
-            return Draw(currents, power_w, max(0.0, _age_s(value.at, now_utc)))
+            return Draw(currents, max(0.0, _age_s(value.at, now_utc)))
     return None
 
 
@@ -73,10 +72,13 @@ def _currents(samples: Iterable[SampledValue], phases: int) -> PhaseCurrents | N
         else:
             by_conductor[conductor] = current_a
     if by_conductor:
-        return PhaseCurrents(*(by_conductor.get(n, 0.0) for n in range(3)))
-    if for_all is not None:
-        return PhaseCurrents(*(for_all if n < phases else 0.0 for n in range(3)))
-    return None
+        get = by_conductor.get
+        return PhaseCurrents(get(0, 0.0), get(1, 0.0), get(2, 0.0))
+    return None if for_all is None else _on_each(for_all, phases)
+
+
+def _on_each(current_a: float, phases: int) -> PhaseCurrents:
+    return PhaseCurrents(*(current_a if n < phases else 0.0 for n in range(3)))
 
 
 def _power(samples: Iterable[SampledValue]) -> float | None:
@@ -95,13 +97,14 @@ def _power(samples: Iterable[SampledValue]) -> float | None:
 
 
 def _number(sample: SampledValue) -> float | None:
-    if sample.signed is not None:
+    if sample.signed is not None or abs(sample.multiplier) > LARGEST_MULTIPLIER:
         return None
     try:
         value = float(sample.value)
     except ValueError:
         return None
-    if not math.isfinite(value):
-        return None
-    kilo = 1000.0 if sample.unit in {"kW", "kA"} else 1.0
-    return float(value * kilo * 10**sample.multiplier)
+    if sample.unit in {"kW", "kA"}:
+        value *= 1000
+    if sample.multiplier:
+        value *= 10.0**sample.multiplier
+    return value if math.isfinite(value) else None

@@ -36,6 +36,10 @@ def one(*samples: SampledValue) -> float | None:
         pytest.param([SampledValue("OCMF|{}|{}")], None, id="opaque signed text"),
         pytest.param([SampledValue("NaN")], None, id="NaN"),
         pytest.param([SampledValue("-1")], None, id="negative"),
+        pytest.param([SampledValue("1e400")], None, id="more than a float holds"),
+        pytest.param([SampledValue("5", multiplier=20)], None, id="more than a country uses"),
+        pytest.param([SampledValue("5", multiplier=10**7)], None, id="a power beyond decimals"),
+        pytest.param([SampledValue("5", multiplier=-(10**7))], None, id="and below"),
         pytest.param(
             [SampledValue("1", phase="L1"), SampledValue("6"), SampledValue("2", phase="L2")],
             6.0,

@@ -35,6 +35,8 @@ THREE = (amperes("10", "L1"), amperes("11", "L2"), amperes("12", "L3"))
         pytest.param((*THREE, amperes("3", "N")), 3, (10, 11, 12), id="the neutral is no phase"),
         pytest.param((amperes("nan"),), 3, None, id="not a number"),
         pytest.param((amperes("many"),), 3, None, id="a word"),
+        pytest.param((watts("1e308", unit="kW"),), 3, None, id="more than a float holds"),
+        pytest.param((amperes("5", multiplier=400),), 3, None, id="a power beyond floats"),
         pytest.param((SampledValue("12", "Voltage"),), 3, None, id="nothing about currents"),
     ],
 )
