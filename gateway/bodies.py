@@ -104,18 +104,16 @@ def _meter_arrays(meter_values: tuple[MeterValue, ...]) -> list[Any]:
 
 
 def _sample_array(sample: SampledValue) -> list[Any]:
-    return _trimmed(
-        [
-            sample.value,
-            None if sample.measurand == ENERGY_REGISTER else sample.measurand,
-            sample.unit,
-            sample.phase,
-            None if sample.context == _PERIODIC else sample.context,
-            sample.location,
-            sample.multiplier or None,
-            sample.signed,
-        ]
-    )
+    value, measurand, phase, location, context, unit, multiplier, signed = sample
+    fields: list[Any] = [value, None if measurand == ENERGY_REGISTER else measurand, unit, phase]
+    if context != _PERIODIC or location or multiplier or signed is not None:
+        fields += (
+            None if context == _PERIODIC else context,
+            location,
+            multiplier or None,
+            signed,
+        )
+    return _trimmed(fields)
 
 
 def _padded(fields: list[Any], size: int) -> list[Any]:

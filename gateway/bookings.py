@@ -301,6 +301,9 @@ def _sampled(draft: Draft, event: MetersSampled) -> None:
         None,
         _sampling_trigger(event),
         0,
+        evse_id=cloud_evse,
+        connector_id=UPSTREAM_CONNECTOR,
+        is_offline=not draft.is_cloud_connected,
         meter_values=event.meter_values,
     )
     _update(draft, transaction, updated)

@@ -65,14 +65,7 @@ class Draft:
         is_offline = not self.is_cloud_connected
         if isinstance(event, TransactionChanged):
             is_offline = is_offline or event.is_offline  # E04.FR.03
-            event = replace(
-                event,
-                evse_id=cloud_evse,
-                connector_id=UPSTREAM_CONNECTOR,
-                transaction_id=None,
-                seq_no=0,
-                is_offline=is_offline,
-            )
+            event = _upstream(event, cloud_evse, is_offline)
         row = OutboxRow(
             id=next(self.row_ids),
             lane=lane_of(cloud_evse),
@@ -92,3 +85,17 @@ class Draft:
             *(SaveTransaction(transaction) for transaction in self.changed.values()),
             *(Enqueue(row) for row in self.rows),
         )
+
+
+def _upstream(event: TransactionChanged, cloud_evse: int, is_offline: bool) -> TransactionChanged:
+    now = (event.evse_id, event.connector_id, event.transaction_id, event.seq_no, event.is_offline)
+    if now == (cloud_evse, UPSTREAM_CONNECTOR, None, 0, is_offline):
+        return event
+    return replace(
+        event,
+        evse_id=cloud_evse,
+        connector_id=UPSTREAM_CONNECTOR,
+        transaction_id=None,
+        seq_no=0,
+        is_offline=is_offline,
+    )

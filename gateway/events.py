@@ -11,7 +11,7 @@ Energy is Wh, instants are aware UTC datetimes, `None` is unknown.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class ConnectorStatus(StrEnum):
@@ -91,8 +91,9 @@ class IdTokenInfo:
     """1.6: parentIdTag."""
 
 
-@dataclass(frozen=True, slots=True)
-class SampledValue:
+class SampledValue(NamedTuple):
+    """One figure of a meter value. A tuple: stations send more of these than of all else."""
+
     value: str
     """Decimal text as the sender wrote it, so that no digit is lost between versions; with
     `signed` the sender's opaque data."""

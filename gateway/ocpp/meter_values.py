@@ -10,7 +10,6 @@ parts.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -194,7 +193,7 @@ def _with_number(
         if other.signed is None and (other.measurand, other.phase, other.context) == kind:
             return other
     if register is not None and signed.measurand == ENERGY_REGISTER and signed.phase is None:
-        return replace(signed, value=_text_of(register), unit="Wh", multiplier=0)
+        return signed._replace(value=_text_of(register), unit="Wh", multiplier=0)
     return signed
 
 

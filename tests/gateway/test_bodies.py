@@ -127,7 +127,8 @@ def test_a_body_is_half_the_size_of_the_plain_object():
         meter_values=(MeterValue(NOON, (SampledValue("1234"), *phases)),),
     )
 
-    assert len(serialize_event(event)) < len(orjson.dumps(event)) / 2
+    plain = orjson.dumps(event, default=SampledValue._asdict)
+    assert len(serialize_event(event)) < len(plain) / 2
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,8 @@ def honest_samples(measurands: frozenset[str], numbers: st.SearchStrategy[str]) 
             location=optional(st.sampled_from(sorted(LOCATIONS))),
             context=st.sampled_from(sorted(CONTEXTS)),
             unit=optional(st.sampled_from(["Wh", "kWh", "W", "A", "V", "Percent"])),
+            multiplier=st.just(0),
+            signed=st.none(),
         ),
         min_size=1,
         max_size=4,
