@@ -76,6 +76,12 @@ class Authorities:
     profiles: CloudProfiles
     running: Running
 
+    def ceiling_a(self, cloud_evse: int, at: datetime) -> float | None:
+        """Return what the cloud allows an EVSE now, A per phase; None: it sets no limit."""
+        if not self.profiles.may_limit(cloud_evse):
+            return None
+        return self.profiles.ceiling_a(cloud_evse, at, self.running(cloud_evse))
+
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
@@ -93,10 +99,9 @@ class SiteView:
         return SiteInputs(evses, tuple(self._circuits(at)))
 
     def _evse(self, key: EvseKey, evse: EvseState, now: float, at: datetime) -> EvseInput:
-        running = self.authorities.running(evse.cloud_evse)
         is_running = evse.transaction_id is not None
         evse.believed_a = self.deliveries[key].believed_a(now)
-        ceiling_a = self.authorities.profiles.ceiling_a(evse.cloud_evse, at, running)
+        ceiling_a = self.authorities.ceiling_a(evse.cloud_evse, at)
         return EvseInput(
             key=key,
             is_reachable=self.state.stations[key.station_id].is_connected,

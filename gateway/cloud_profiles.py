@@ -70,7 +70,11 @@ class CloudProfiles:
     def __init__(
         self, kept: Iterable[StoredProfile], supplies: dict[int, EvseSupply], voltage_v: float
     ) -> None:
-        self._stored = {stored.profile.id: stored for stored in kept}
+        self._stored: dict[int, StoredProfile] = {}
+        self._by_evse: dict[int, dict[int, StoredProfile]] = {}
+        """The same by the EVSE they lie on: a balancing round asks for every EVSE."""
+        for stored in kept:
+            self._put(stored)
         self._supplies = supplies
         self._voltage_v = voltage_v
         self._expected: dict[int, _Expected] = {}
@@ -158,9 +162,13 @@ class CloudProfiles:
         """Put committed changes in force."""
         for change in changes:
             if isinstance(change, SaveProfile):
-                self._stored[change.stored.profile.id] = change.stored
+                self._put(change.stored)
             else:
-                self._stored.pop(change.profile_id, None)
+                self._remove(change.profile_id)
+
+    def may_limit(self, cloud_evse: int) -> bool:
+        """Whether `ceiling_a` of the EVSE has a profile to look at."""
+        return bool(self._by_evse.get(cloud_evse) or self._by_evse.get(0))
 
     def ceiling_a(
         self, cloud_evse: int, at: datetime, running: RunningTransaction | None
@@ -250,16 +258,29 @@ class CloudProfiles:
         """Profiles that limit one EVSE; its own TxDefault prevails over the site's."""
         own = [
             stored.profile
-            for stored in self._stored.values()
-            if stored.cloud_evse == cloud_evse and _applies(stored.profile, running)
+            for stored in self._lying_on(cloud_evse)
+            if _applies(stored.profile, running)
         ]
         if any(profile.purpose is ProfilePurpose.TX_DEFAULT for profile in own):
             return own
         return own + [
             stored.profile
-            for stored in self._stored.values()
-            if stored.cloud_evse == 0 and stored.profile.purpose is ProfilePurpose.TX_DEFAULT
+            for stored in self._lying_on(0)
+            if stored.profile.purpose is ProfilePurpose.TX_DEFAULT
         ]
+
+    def _lying_on(self, cloud_evse: int) -> Iterable[StoredProfile]:
+        return self._by_evse.get(cloud_evse, {}).values()
+
+    def _put(self, stored: StoredProfile) -> None:
+        self._remove(stored.profile.id)
+        self._stored[stored.profile.id] = stored
+        self._by_evse.setdefault(stored.cloud_evse, {})[stored.profile.id] = stored
+
+    def _remove(self, profile_id: int) -> None:
+        stored = self._stored.pop(profile_id, None)
+        if stored is not None:
+            del self._by_evse[stored.cloud_evse][profile_id]
 
     def _site_profiles(self) -> list[ChargingProfile]:
         return [
