@@ -474,6 +474,7 @@ class Gateway:
         task = asyncio.create_task(_guarded(work))
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
+        task.add_done_callback(lambda _: work.close())  # cancelled before it began
         return task
 
 
