@@ -50,13 +50,15 @@ def write_site(path, cloud, port):
 class Process:
     """The gateway as the operating system sees it."""
 
-    def __init__(self, site_file, data):
+    def __init__(self, site_file, data, log):
+        """`log` is a file: what the gateway said, for whoever looks into a failure."""
+        self._log = log
         self._command = [sys.executable, "-m", "gateway", "run", str(site_file), "--data", data]
         self._process = None
 
     async def start(self):
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+            *self._command, stdout=self._log, stderr=self._log
         )
 
     async def kill(self, number=signal.SIGKILL):
@@ -80,8 +82,7 @@ class Driver:
         visit = self.station.visits[1]
         for number in range(rounds):
             self.link.plug_in(1, Car())
-            self.link.present(1, f"CARD-{number}")
-            await self.pass_until(lambda: visit.transaction)
+            await self.begin(f"CARD-{number}")
             await self.pass_for(dice.uniform(60, 300))
             self.link.present(1, f"CARD-{number}")
             self.link.unplug(1)
@@ -104,10 +105,12 @@ class Driver:
 async def test_random_kills_lose_and_double_nothing(tmp_path, version):
     dice = random.Random(version)
     port = free_port()
-    async with Cloud(protocols=[version], behaviour=CloudBehaviour(evse_count=2)) as cloud:
+    behaviour = CloudBehaviour(evse_count=2)
+    log = (tmp_path / "gateway.log").open("w")
+    async with Cloud(protocols=[version], behaviour=behaviour) as cloud:
         site_file = tmp_path / "site.yaml"
         write_site(site_file, cloud, port)
-        gateway = Process(site_file, str(tmp_path / "data"))
+        gateway = Process(site_file, str(tmp_path / "data"), log)
         await gateway.start()
         drivers = [Driver(name, f"ws://127.0.0.1:{port}/ocpp") for name in STATIONS]
         links = [asyncio.create_task(driver.link.run()) for driver in drivers]
@@ -135,6 +138,7 @@ async def test_random_kills_lose_and_double_nothing(tmp_path, version):
             link.cancel()
         await asyncio.gather(*links, return_exceptions=True)
 
+    log.close()
     billed = sorted(
         (booked.evse_id, booked.id_token, booked.start_wh, booked.stop_wh)
         for booked in cloud.transactions
