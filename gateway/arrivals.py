@@ -121,6 +121,8 @@ class Arrivals:
         self._told[name] = wishes
         notes = await tell_wishes(self._version(name), self._asker(name), wishes)
         self._note(name, notes)
+        if not self._stations.is_connected(name):
+            self._told.pop(name, None)  # it left meanwhile: it is asked again when it returns
 
     async def _catch_up(self, name: str) -> None:
         for evse_id, evse in self._state.stations[name].evses.items():
