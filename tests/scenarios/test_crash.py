@@ -5,6 +5,7 @@ import random
 import signal
 import socket
 import sys
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -65,6 +66,11 @@ class Process:
         self._process.send_signal(number)
         return await self._process.wait()
 
+    async def clean_up(self):
+        """Leave no process behind, whatever the test found."""
+        if self._process is not None and self._process.returncode is None:
+            await self.kill()
+
 
 class Driver:
     """Somebody who charges again and again, at a station whose clock runs as the test likes."""
@@ -101,16 +107,27 @@ class Driver:
             await asyncio.sleep(0.004)
 
 
+@asynccontextmanager
+async def a_process(site_file, folder):
+    with (folder / "gateway.log").open("w") as log:
+        gateway = Process(site_file, str(folder / "data"), log)
+        try:
+            yield gateway
+        finally:
+            await gateway.clean_up()
+
+
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
 async def test_random_kills_lose_and_double_nothing(tmp_path, version):
     dice = random.Random(version)
     port = free_port()
     behaviour = CloudBehaviour(evse_count=2)
-    log = (tmp_path / "gateway.log").open("w")
-    async with Cloud(protocols=[version], behaviour=behaviour) as cloud:
-        site_file = tmp_path / "site.yaml"
+    site_file = tmp_path / "site.yaml"
+    async with (
+        Cloud(protocols=[version], behaviour=behaviour) as cloud,
+        a_process(site_file, tmp_path) as gateway,
+    ):
         write_site(site_file, cloud, port)
-        gateway = Process(site_file, str(tmp_path / "data"), log)
         await gateway.start()
         drivers = [Driver(name, f"ws://127.0.0.1:{port}/ocpp") for name in STATIONS]
         links = [asyncio.create_task(driver.link.run()) for driver in drivers]
@@ -138,7 +155,6 @@ async def test_random_kills_lose_and_double_nothing(tmp_path, version):
             link.cancel()
         await asyncio.gather(*links, return_exceptions=True)
 
-    log.close()
     billed = sorted(
         (booked.evse_id, booked.id_token, booked.start_wh, booked.stop_wh)
         for booked in cloud.transactions
