@@ -95,6 +95,15 @@ class Driver:
             await self.pass_until(lambda: visit.transaction is None)
         await self.pass_until(lambda: self.station.talk.is_online and not self.station.talk.pending)
 
+    async def begin(self, token):
+        """Show the card, and again where a crash has swallowed the question or its answer."""
+        visit = self.station.visits[1]
+        async with asyncio.timeout(60):
+            while not visit.transaction:
+                if visit.token is None:
+                    self.link.present(1, token)
+                await self.pass_for(20)
+
     async def pass_until(self, condition):
         async with asyncio.timeout(60):
             while not condition():
