@@ -70,11 +70,16 @@ class Replay:
             identity: RecordedStation(transcript, identity, url) for identity in transcript.openings
         }
 
-    async def play(self):
+    async def play(self, *, once_booted=None):
+        """Play the whole recording; `once_booted` is waited for before a booted station goes on."""
         await self.depot.registered()
         for record in self.transcript.records:
             self.depot.clock.at = instant(record["t"])
             await self._play(record)
+            frame = record.get("frame")
+            is_boot = record["ev"] == "in" and frame[0] == CALL and frame[2] == "BootNotification"
+            if once_booted is not None and is_boot:
+                await self.depot.until(once_booted)
         await self.depot.delivered()
 
     async def _play(self, record):
@@ -224,13 +229,16 @@ async def test_a_recorded_remote_start_carries_the_id_of_today_s_cloud(replay_of
 
 
 async def test_a_recorded_station_that_takes_watts_alone_is_limited_in_watts(replay_of):
+    def profiles(replay):
+        asked = replay.stations["MO16"].asked
+        return [payload for action, payload in asked if action == "SetChargingProfile"]
+
     async with replay_of("microocpp-1.6", "ocpp1.6") as replay:
-        await replay.play()
+        await replay.play(once_booted=lambda: profiles(replay))
 
         units = {
             payload["csChargingProfiles"]["chargingSchedule"]["chargingRateUnit"]
-            for action, payload in replay.stations["MO16"].asked
-            if action == "SetChargingProfile"
+            for payload in profiles(replay)
         }
         assert units == {"W"}
 
