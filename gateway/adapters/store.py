@@ -21,7 +21,7 @@ from typing import IO, Concatenate, NamedTuple, ParamSpec, TypeVar
 import aiosqlite
 
 from gateway.adapters import store_file, store_reads
-from gateway.adapters.store_writes import Statement, statements
+from gateway.adapters.store_writes import Statement, gathered, statements
 from gateway.errors import StoreFailed
 from gateway.records import Kept, LaneBacklog, OutboxRow, QuarantinedRow, Transaction, Write
 
@@ -232,9 +232,8 @@ def _commit_batch(
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for group in groups:
-            for sql, parameters in group:
-                connection.execute(sql, parameters)
+        for sql, parameters in gathered(groups):
+            connection.execute(sql, parameters)
         connection.execute("COMMIT")
     except _FAILURES as failure:
         if connection.in_transaction:

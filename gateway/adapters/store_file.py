@@ -31,6 +31,7 @@ _PREPARE = f"""
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
+PRAGMA temp_store = MEMORY;
 PRAGMA busy_timeout = {_BUSY_MS};
 PRAGMA journal_size_limit = {_WAL_KEPT_BYTES};
 """

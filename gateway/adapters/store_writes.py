@@ -3,11 +3,13 @@
 `SaveTransaction`, `SaveSlot` and their like replace the whole row: the caller's is the truth.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from itertools import chain
 from typing import Any
 
-from gateway.bodies import serialize_event, serialize_profile
+from gateway.bodies import serialize_event, serialize_profile, squeezed
 from gateway.records import (
     CircuitLimit,
     Confirm,
@@ -38,6 +40,45 @@ Statement = tuple[str, tuple[Any, ...]]
 def statements(writes: Iterable[Write]) -> list[Statement]:
     """Return what carries out `writes` in their order."""
     return [statement for write in writes for statement in _MEANING[type(write)](write)]
+
+
+def gathered(groups: Iterable[list[Statement]]) -> Iterator[Statement]:
+    """Yield what amounts to the groups one after the other, in far fewer statements.
+
+    What every message of a station brings goes first, many rows at a time: SQLite's thread takes
+    and gives back the interpreter with each statement. Nothing in a group waits for such a row:
+    nobody knows of it before it is committed. Bodies are squeezed here, beside whatever else runs.
+    """
+    rows: dict[str, list[tuple[Any, ...]]] = {
+        _SAVE_TRANSACTION: [],
+        _ENQUEUE: [],
+        _SAVE_SETTING: [],
+    }
+    others: list[Statement] = []
+    for sql, parameters in chain.from_iterable(groups):
+        if sql in rows:
+            rows[sql].append(parameters)
+        else:
+            others.append((sql, parameters))
+    rows[_ENQUEUE] = [
+        (row_id, lane, squeezed(body), *rest) for row_id, lane, body, *rest in rows[_ENQUEUE]
+    ]
+    for sql, waiting in rows.items():
+        first = 0
+        while first < len(waiting):
+            count = min(_MOST_AT_ONCE, 1 << (len(waiting) - first).bit_length() - 1)
+            some = waiting[first : first + count]
+            yield _with_rows(sql, count), tuple(chain.from_iterable(some))
+            first += count
+    yield from others
+
+
+@cache
+def _with_rows(sql: str, count: int) -> str:
+    """Return an INSERT of so many rows instead of one."""
+    head, values, rest = sql.partition(" VALUES ")
+    row, end, tail = rest.partition(")")
+    return head + values + ", ".join([row + end] * count) + tail
 
 
 def instant(at: datetime) -> str:
@@ -146,6 +187,9 @@ _SAVE_PROFILE = _upsert("profiles", ("profile_id", "cloud_evse", "body"), ("prof
 _SAVE_LIMIT = _upsert("circuit_limits", LIMIT_COLUMNS, ("circuit", "source"))
 _SAVE_AVAILABILITY = _upsert("availability", ("cloud_evse", "is_operational"), ("cloud_evse",))
 _SAVE_SETTING = _upsert("settings", ("key", "value"), ("key",))
+
+_MOST_AT_ONCE = 64
+"""Rows of one statement. Fewer come in powers of two, so that each statement is prepared once."""
 
 
 def _save_slot(write: SaveSlot) -> list[Statement]:

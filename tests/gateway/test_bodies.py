@@ -13,6 +13,7 @@ from gateway.bodies import (
     parse_profile,
     serialize_event,
     serialize_profile,
+    squeezed,
 )
 from gateway.events import (
     ChargingState,
@@ -113,6 +114,31 @@ def test_signed_data_keeps_its_order_and_its_digits():
     assert list(returned.signed.items()) == list(SIGNED.items())
 
 
+@given(events)
+def test_a_squeezed_body_says_the_same(event):
+    assert parse_event(squeezed(serialize_event(event))) == event
+
+
+def test_a_squeezed_body_is_a_quarter_of_the_plain_one():
+    kinds = ("Current.Import", "A"), ("Voltage", "V"), ("Power.Active.Import", "W")
+    samples = tuple(
+        SampledValue(f"{n * 173.1 + len(unit):.1f}", measurand, phase=f"L{n % 3 + 1}", unit=unit)
+        for n, (measurand, unit) in enumerate(kinds * 4)
+    )
+    event = MetersSampled(7, 1, (MeterValue(NOON, samples),), "4711")
+    body = serialize_event(event)
+
+    assert len(squeezed(body)) < len(body) / 3.5
+
+
+def test_what_an_earlier_version_squeezed_is_readable_for_ever():
+    kept = bytes.fromhex("018b0615ba46c8510b8add104323e4a805ba0594ab71c609d01c1d254ba55800")
+
+    assert parse_event(kept) == MetersSampled(
+        2, 1, (MeterValue(NOON, (SampledValue("16.1", "Current.Import", "L1", unit="A"),)),), "9"
+    )
+
+
 def test_a_body_is_half_the_size_of_the_plain_object():
     phases = tuple(
         SampledValue("16.1", "Current.Import", phase=phase, unit="A")
@@ -142,6 +168,9 @@ def test_a_body_is_half_the_size_of_the_plain_object():
         pytest.param(b'["M",1,1,7]', id="meter values that are a number"),
         pytest.param(b'["T","Begun","2026-06-01T12:00:00Z"]', id="an unknown event type"),
         pytest.param(b'["S","Reboot","2026-06', id="cut in the middle"),
+        pytest.param(b"\x01", id="nothing squeezed"),
+        pytest.param(b"\x01\xff\xff", id="not what was squeezed"),
+        pytest.param(squeezed(b'["S","Reboot"]')[:-4], id="squeezed and cut"),
     ],
 )
 def test_what_was_never_written_is_unreadable_and_nothing_worse(body):
