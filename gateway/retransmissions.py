@@ -5,7 +5,6 @@ until it is answered. It has one unanswered CALL, so the last event of each stat
 know after a restart; some more are remembered for those that lose count.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -23,7 +22,8 @@ class Heard:
     """The fingerprints of what each station told last."""
 
     def __init__(self, kept: Iterable[SaveSetting]) -> None:
-        self._by_station: dict[str, deque[str]] = {}
+        self._by_station: dict[str, dict[str, None]] = {}
+        """Dictionaries as ordered sets, the last told at the end."""
         for setting in kept:
             if setting.key.startswith(HEARD):
                 self.remember(setting.key.removeprefix(HEARD), setting.value)
@@ -34,11 +34,14 @@ class Heard:
 
     def is_last(self, station_id: str, seen: str) -> bool:
         """Whether it is the one that is kept on disk."""
-        return self._by_station[station_id][-1] == seen
+        return next(reversed(self._by_station[station_id])) == seen
 
     def remember(self, station_id: str, seen: str) -> None:
-        heard = self._by_station.setdefault(station_id, deque(maxlen=FINGERPRINTS_PER_STATION))
-        heard.append(seen)
+        heard = self._by_station.setdefault(station_id, {})
+        heard.pop(seen, None)
+        heard[seen] = None
+        if len(heard) > FINGERPRINTS_PER_STATION:
+            del heard[next(iter(heard))]
 
 
 def to_keep(station_id: str, seen: str) -> SaveSetting:

@@ -339,6 +339,8 @@ class TransactionBooks:
     def _put(self, transaction: Transaction) -> None:
         # A row may have left while the commit was under way: seqNo only ever rises.
         known = self._table.by_number(transaction.number)
+        if known is transaction:
+            return
         if known is not None and known.next_seq_no > transaction.next_seq_no:
             transaction = replace(transaction, next_seq_no=known.next_seq_no)
         self._table.put(transaction)
