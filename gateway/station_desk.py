@@ -62,7 +62,7 @@ class Notify:
     cloud: Callable[[], None]
     """There is something new to tell the cloud."""
     balancer: Callable[[], None]
-    """An EVSE began, ended, changed its state or draws too much; other draws can wait a second."""
+    """An EVSE began, ended, changed its state or now draws too much; the rest can wait a second."""
     log: Callable[[str], None]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     """Run it beside; it handles its own refusals."""
@@ -194,12 +194,13 @@ class StationDesk:
             voltage_v=self._state.site.site.voltage_v,
         )
         if draw is not None:
+            was_above = _is_above_limit(evse)
             evse.measured = draw.currents
             evse.measured_at = self._clock() - draw.age_s
             phases = sum([current_a >= DRAWING_A for current_a in draw.currents])
             if phases and evse.transaction_id is not None:
                 self._deliveries[EvseKey(station_id, evse_id)].drawn_on(phases)
-            if evse.limit_a is not None and max(draw.currents) > evse.limit_a:
+            if _is_above_limit(evse) and not was_above:
                 self._notify.balancer()
 
     # What follows.
@@ -292,6 +293,12 @@ class StationDesk:
     def _changed(self) -> None:
         self._notify.cloud()
         self._notify.balancer()
+
+
+def _is_above_limit(evse: EvseState) -> bool:
+    return (
+        evse.measured is not None and evse.limit_a is not None and max(evse.measured) > evse.limit_a
+    )
 
 
 def _show_energy(evse: EvseState, transaction: Transaction) -> None:

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 60.0
 CALL_TIMEOUT_S = 60.0
 
+# Below the safe current: a station that draws more than it may is another benchmark.
 SAMPLES = [
     {
         "value": value,
@@ -38,8 +39,8 @@ SAMPLES = [
     for phase in (1, 2, 3)
     for measurand, value, unit in [
         ("Voltage", f"23{phase}.4", "V"),
-        ("Current.Import", f"15.{phase}", "A"),
-        ("Power.Active.Import", f"351{phase}.2", "W"),
+        ("Current.Import", f"5.8{phase}", "A"),
+        ("Power.Active.Import", f"135{phase}.2", "W"),
         ("Energy.Active.Import.Register", f"1234{phase}.6", "Wh"),
     ]
 ]
