@@ -17,41 +17,41 @@ from typing import Any
 
 from gateway.actions import CloudCommands, SiteAuthority
 from gateway.adapters import systemd
-from gateway.adapters.csms import CsmsServer, StationConnection
+from gateway.adapters.beside import Beside
+from gateway.adapters.csms import CsmsServer
 from gateway.adapters.meter import poll_meters
 from gateway.adapters.schedule import run_schedule
 from gateway.adapters.store import Store, open_store
 from gateway.adapters.uplink import Uplink
 from gateway.arrivals import ANSWER_FIRST_S, Arrivals
 from gateway.balancing import SiteView
+from gateway.cloud_door import CloudDoor
 from gateway.cloud_news import CloudNews
 from gateway.cloud_speech import CloudSpeech
 from gateway.commands import StatusAnswer
-from gateway.errors import StoreFailed, Unavailable
 from gateway.events import (
     AuthorizeAsked,
     IdToken,
     IdTokenInfo,
     Judged,
 )
+from gateway.housekeeping import Housekeeping
 from gateway.maintenance import Maintenance
-from gateway.meters.decode import DecodedValues
+from gateway.meter_news import MeterNews
 from gateway.metrics import Counters
-from gateway.ocpp.codec import Codec
-from gateway.ocpp.frames import Call, Payload
 from gateway.parts import Parts
 from gateway.records import Enqueue, Kept, Write
 from gateway.restocking import Restocking
 from gateway.rounds import Rounds
 from gateway.routes import Routes
 from gateway.site_operations import SiteOperations
-from gateway.site_stations import Line, SiteStations
+from gateway.site_stations import SiteStations
 from gateway.station_desk import Notify, StationDesk
+from gateway.station_door import StationDoor
 from gateway.station_events import Surroundings
 from gateway.trace import MessageTrace
 from gateway.upward import CloudUpward
 from load_balancer.balancer import Balancer
-from load_balancer.inputs import MeterReading
 from site_config.model import Site
 
 ROUND_S = 1.0
@@ -131,7 +131,7 @@ class Gateway:
         self.counters = Counters()
         self.trace = MessageTrace(self.wall_clock)
         self._locks: dict[str, asyncio.Lock] = {}
-        self._beside: set[asyncio.Task[None]] = set()
+        self._beside = Beside()
         self._unbalanced = asyncio.Event()
         self.around = Surroundings(
             slots=self.parts.slots,
@@ -169,7 +169,7 @@ class Gateway:
             deliveries=self.deliveries,
             profiles=self.parts.profiles,
             stations=self.stations,
-            notify=Notify(self._wake_cloud, self._unbalanced.set, log.info, self._spawn),
+            notify=Notify(self._wake_cloud, self._unbalanced.set, log.info, self._beside.spawn),
             clock=self.clock,
         )
         self.rounds = Rounds(
@@ -180,7 +180,7 @@ class Gateway:
             stations=self.stations,
             clock=self.clock,
             clock_utc=self.wall_clock,
-            spawn=self._spawn,
+            spawn=self._beside.spawn,
             log=log.warning,
         )
         self.arrivals = Arrivals(
@@ -191,16 +191,17 @@ class Gateway:
             availability=self.parts.availability,
             configuration=self.parts.configuration,
             pause=asyncio.sleep,
-            spawn=self._spawn,
+            spawn=self._beside.spawn,
             is_ready=self._unbalanced.set,
             log=log.info,
         )
+        door = StationDoor(self.stations, self.desk, self.arrivals, self.counters)
         self.server = CsmsServer(
             self.site.csms,
             self.site.stations,
-            on_connected=self._station_connected,
-            on_call=self._station_call,
-            on_disconnected=self._station_disconnected,
+            on_connected=door.connected,
+            on_call=door.answer,
+            on_disconnected=door.disconnected,
             trace=self.trace.note,
             wall_clock=self.wall_clock,
         )
@@ -223,18 +224,6 @@ class Gateway:
             registered=news.registered,
             log=log.warning,
         )
-        self.uplink = Uplink(
-            self.site.cloud,
-            self.cloud,
-            self.speech,
-            answer=self._cloud_call,
-            link_changed=news.link_changed,
-            refill=self.restocking.refill,
-            recover=self.restocking.restore,
-            clock=self.clock,
-            ping_interval_s=lambda: self.parts.configuration.number("WebSocketPingInterval"),
-            trace=self.trace.note,
-        )
         upward = CloudUpward(
             self.cloud,
             self.store.read_lane,
@@ -252,7 +241,7 @@ class Gateway:
             upward=upward,
             commit=self.commit,
         )
-        self.commands = CloudCommands(
+        commands = CloudCommands(
             routes=routes,
             maintenance=self.maintenance,
             books=self.parts.books,
@@ -265,6 +254,19 @@ class Gateway:
             clock_utc=self.wall_clock,
             configuration_changed=self._configuration_changed,
             limits_changed=self._unbalanced.set,
+        )
+        door = CloudDoor(commands, self.counters, log.info)
+        self.uplink = Uplink(
+            self.site.cloud,
+            self.cloud,
+            self.speech,
+            answer=door.answer,
+            link_changed=news.link_changed,
+            refill=self.restocking.refill,
+            recover=self.restocking.restore,
+            clock=self.clock,
+            ping_interval_s=lambda: self.parts.configuration.number("WebSocketPingInterval"),
+            trace=self.trace.note,
         )
 
     async def restore(self, kept: Kept) -> None:
@@ -288,6 +290,7 @@ class Gateway:
     async def run_until(
         self, stop: asyncio.Event, on_listening: Callable[[Listening], None]
     ) -> None:
+        meters = MeterNews(self.state, self.counters, self.parts.problem, self._unbalanced.set)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(work)
@@ -297,8 +300,8 @@ class Gateway:
                     self.uplink.run(),
                     poll_meters(
                         self.site,
-                        self._meter_read,
-                        tell_health=self._meter_health,
+                        meters.read,
+                        tell_health=meters.health,
                         clock=self.clock,
                     ),
                     run_schedule(self.site, self._window_edge),
@@ -311,8 +314,7 @@ class Gateway:
             log.info("gateway.stopping site=%s", self.site.site.id)
             for task in tasks:
                 task.cancel()
-        for beside in self._beside:
-            beside.cancel()
+        self._beside.cancel()
 
     async def _balance(self) -> None:
         while True:
@@ -326,20 +328,16 @@ class Gateway:
                 pass  # time for a round all the same
 
     async def _keep_house(self) -> None:
-        """Note what nobody says: time passing, the store failing, limits running out."""
+        house = Housekeeping(
+            self.parts,
+            self.maintenance,
+            store_failure=lambda: self.store.failure,
+            commit=self.commit,
+            limits_changed=self._unbalanced.set,
+            spawn=self._beside.spawn,
+        )
         while True:
-            now, at = self.clock(), self.wall_clock()
-            self.cloud.statuses.handle_timer(now, at)
-            depth = self.outbox.depth()
-            cloud = self.state.cloud
-            cloud.pending, cloud.quarantined, cloud.oldest_at = depth
-            self.parts.judge_health(self.store.failure)
-            if expired := self.parts.limits.expired(at):
-                await self.commit(expired)
-                self.parts.limits.take(expired)
-                self._unbalanced.set()
-            if self.maintenance.has_idle_resets():
-                self._spawn(self.maintenance.reset_idle())
+            await house.keep(self.clock(), self.wall_clock())
             await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _serve_web(self, on_listening: Callable[[Listening], None]) -> None:
@@ -374,52 +372,7 @@ class Gateway:
             on_outage=lambda reason: self.parts.problem("mqtt", reason or ""),
         )
 
-    # Stations.
-
-    async def _station_connected(self, connection: StationConnection) -> None:
-        async def call(action: str, payload: Payload, timeout_s: float, is_urgent: bool) -> Payload:
-            try:
-                # In all: a call waits its turn behind others that are not answered either.
-                async with asyncio.timeout(timeout_s):
-                    return await connection.call(
-                        action, payload, timeout_s=timeout_s, urgent=is_urgent
-                    )
-            except TimeoutError:
-                raise Unavailable(f"{connection.identity}: no answer to {action}") from None
-
-        name = connection.identity
-        self.stations.connected(name, Line(connection.version, call))
-        self.desk.connected(name, connection.version)
-        self.arrivals.connected(name)
-
-    async def _station_disconnected(self, connection: StationConnection) -> None:
-        name = connection.identity
-        self.stations.disconnected(name)
-        self.desk.disconnected(name)
-        self.arrivals.left(name)
-
-    async def _station_call(self, connection: StationConnection, call: Call) -> Payload:
-        name, version = connection.identity, connection.version
-        self.counters.count_message("station", "in", call.action)
-        try:
-            answer = await self.desk.answer(name, version, call.action, call.payload)
-        except StoreFailed as error:
-            raise Unavailable(f"not stored: {error}") from error
-        if call.action == "BootNotification":
-            self.arrivals.booted(name)
-        return answer
-
-    # The cloud.
-
-    async def _cloud_call(self, codec: Codec, call: Call) -> Payload:
-        self.counters.count_message("cloud", "in", call.action)
-        command = codec.parse_command(call.action, call.payload)
-        try:
-            answer = await self.commands.answer(command, codec.version)
-        except StoreFailed as error:
-            raise Unavailable(f"not stored: {error}") from error
-        log.info("cloud.asked action=%s", call.action)
-        return codec.serialize_command_answer(command, answer)
+    # Handed to those who decide.
 
     async def _ask_cloud(self, id_token: IdToken) -> IdTokenInfo | None:
         answer = await self.uplink.ask(AuthorizeAsked(id_token), VERDICT_DEADLINE_S)
@@ -430,19 +383,6 @@ class Gateway:
 
     def _wake_cloud_later(self) -> None:
         asyncio.get_running_loop().call_later(ANSWER_FIRST_S, self._wake_cloud)
-
-    # Meters, limits, disk.
-
-    def _meter_read(self, name: str, reading: MeterReading, values: DecodedValues) -> None:
-        meter = self.state.meters[name]
-        meter.reading, meter.energy_import_wh = reading, values.energy_import_wh
-        self._unbalanced.set()
-
-    def _meter_health(self, name: str, reason: str | None) -> None:
-        self.state.meters[name].is_healthy = reason is None
-        self.parts.problem(f"meter.{name}", f"meter {name}: {reason}" if reason else "")
-        if reason is not None:
-            self.counters.count_meter_failure(name)
 
     def _window_edge(self, line: str) -> None:
         log.info(line)
@@ -468,21 +408,6 @@ class Gateway:
 
     def _turn(self, station_id: str) -> asyncio.Lock:
         return self._locks.setdefault(station_id, asyncio.Lock())
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run it beside; a failure there is logged, and harms nothing else."""
-        task = asyncio.create_task(_guarded(work))
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
-        task.add_done_callback(lambda _: work.close())  # cancelled before it began
-        return task
-
-
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except Exception:
-        log.exception("gateway.task_failed")
 
 
 async def _together(works: Iterable[Coroutine[Any, Any, StatusAnswer]]) -> list[StatusAnswer]:

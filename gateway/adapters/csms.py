@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from gateway.adapters.peer import Peer, Role, Trace, utc_now
+from gateway.errors import Unavailable
 from gateway.ocpp.conversation import CALL_TIMEOUT_S
 from gateway.ocpp.frames import Call, Payload
 from gateway.ocpp.handshake import chosen_protocol, identity_of, is_authorized
@@ -69,8 +70,14 @@ class StationConnection:
         timeout_s: float = CALL_TIMEOUT_S,
         urgent: bool = False,
     ) -> Payload:
-        """Ask the station; see `Peer.call`."""
-        return await self.peer.call(action, payload, timeout_s=timeout_s, urgent=urgent)
+        """Ask the station; see `Peer.call`. `timeout_s` is meant in all: a call waits its turn
+        behind others that are not answered either.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.peer.call(action, payload, timeout_s=timeout_s, urgent=urgent)
+        except TimeoutError:
+            raise Unavailable(f"{self.identity}: no answer to {action}") from None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         await self.peer.close(code, reason)

@@ -1,0 +1,45 @@
+"""What nobody says and must be noted all the same: time passing, the disk failing, limits ending.
+
+Called every second or so; `now` is monotonic seconds, `at` aware UTC.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
+from typing import Any
+
+from gateway.maintenance import Maintenance
+from gateway.parts import Parts
+from gateway.records import Write
+
+
+class Housekeeping:
+    def __init__(
+        self,
+        parts: Parts,
+        maintenance: Maintenance,
+        *,
+        store_failure: Callable[[], str | None],
+        commit: Callable[[Sequence[Write]], Awaitable[None]],
+        limits_changed: Callable[[], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._parts = parts
+        self._maintenance = maintenance
+        self._store_failure = store_failure
+        self._commit = commit
+        self._limits_changed = limits_changed
+        self._spawn = spawn
+
+    async def keep(self, now: float, at: datetime) -> None:
+        """Bring everything up to this instant."""
+        parts = self._parts
+        parts.cloud.statuses.handle_timer(now, at)
+        cloud = parts.state.cloud
+        cloud.pending, cloud.quarantined, cloud.oldest_at = parts.outbox.depth()
+        parts.judge_health(self._store_failure())
+        if expired := parts.limits.expired(at):
+            await self._commit(expired)
+            parts.limits.take(expired)
+            self._limits_changed()
+        if self._maintenance.has_idle_resets():
+            self._spawn(self._maintenance.reset_idle())
