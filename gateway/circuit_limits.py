@@ -12,6 +12,7 @@ from gateway.operations import Caller, NotAllowed, NotFound
 from gateway.records import CircuitLimit, DeleteCircuitLimit, LimitSource, SaveCircuitLimit
 from load_balancer.inputs import Ceiling
 from load_balancer.reasons import Rule
+from site_config.circuit_tree import ratings
 from site_config.model import LimitWindow, Role, Site
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -43,7 +44,7 @@ class CircuitLimits:
     ) -> SaveCircuitLimit:
         """Judge a wish to lower a circuit's limit; raises NotAllowed or NotFound with advice."""
         self._require(circuit, caller)
-        rating_a = self._site.circuits[circuit].rating_a
+        rating_a = max(self._site.circuits[circuit].ratings_a)
         if not 0 <= limit_a <= rating_a:
             raise NotAllowed(
                 f"{limit_a:g} A is outside 0 to {rating_a:g} A, the rating of circuit {circuit!r}: "
@@ -96,8 +97,8 @@ class CircuitLimits:
 
     def in_words(self, circuit: str, at: datetime) -> str:
         """Name the lowest limit of a circuit, for the page."""
-        rating_a = self._site.circuits[circuit].rating_a
-        lowest_a, words = rating_a, f"rating {rating_a:g} A"
+        lowest_a = self._site.circuits[circuit].rating_a
+        words = f"rating {ratings(self._site.circuits[circuit])}"
         for limit in self.in_force(at):
             if limit.circuit == circuit and limit.limit_a < lowest_a:
                 until = f" until {self._local(limit.until)}" if limit.until else ""

@@ -46,13 +46,18 @@ class MeterState:
 
 @dataclass(slots=True)
 class CircuitState:
-    rating_a: float
+    rating: PhaseCurrents
     limit: PhaseCurrents
     """The lowest of rating, operator, schedule, MQTT and cloud."""
     measured: PhaseCurrents | None = None
     allocated: PhaseCurrents = ZERO
     limited_by: str = "rating"
     """Which of them it is, with who set it and until when, in words."""
+
+    @property
+    def rating_a(self) -> float:
+        """What every phase may carry: the rating of the weakest."""
+        return min(self.rating)
 
 
 @dataclass(slots=True)
@@ -127,7 +132,7 @@ class SiteState:
             cloud=CloudState(),
             meters={meter: MeterState() for meter in site.meters},
             circuits={
-                name: CircuitState(circuit.rating_a, PhaseCurrents(*[circuit.rating_a] * 3))
+                name: CircuitState(rating := PhaseCurrents(*circuit.ratings_a), rating)
                 for name, circuit in site.circuits.items()
             },
             stations={
@@ -212,6 +217,7 @@ def _meter(meter: MeterState, now: float) -> dict[str, Any]:
 def _circuit(circuit: CircuitState) -> dict[str, Any]:
     return {
         "rating_a": circuit.rating_a,
+        "ratings_a": list(circuit.rating),
         "limit_a": _currents(circuit.limit),
         "measured_a": _currents(circuit.measured),
         "allocated_a": _currents(circuit.allocated),

@@ -53,7 +53,7 @@ class CircuitTree:
                 id=name,
                 index=number,
                 parent=index[parent] if (parent := site.circuits[name].parent) else None,
-                rating=PhaseCurrents(*[site.circuits[name].rating_a] * 3),
+                rating=PhaseCurrents(*site.circuits[name].ratings_a),
                 meter=site.meters[meter] if (meter := site.circuits[name].meter) else None,
             )
             for number, name in enumerate(order)

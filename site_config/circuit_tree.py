@@ -7,7 +7,7 @@ Pure. Walks only what is there: unknown parents end a branch, a cycle is walked 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from site_config.model import Evse, Site, Station
+from site_config.model import Circuit, Evse, Site, Station
 
 PHASES = ("L1", "L2", "L3")
 
@@ -43,6 +43,13 @@ def min_current_a(feed: Feed) -> float:
 
 def max_current_a(feed: Feed) -> float:
     return feed.evse.max_current_a
+
+
+def ratings(circuit: Circuit) -> str:
+    """Return what its fuses allow: one number, or one for each phase where they differ."""
+    different = dict.fromkeys(circuit.ratings_a)
+    shown = different if len(different) == 1 else circuit.ratings_a
+    return "/".join(f"{rating_a:g}" for rating_a in shown) + " A"
 
 
 def feeds(site: Site) -> Iterator[Feed]:

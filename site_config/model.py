@@ -14,7 +14,8 @@ import re
 from collections.abc import Mapping
 from datetime import time
 from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from math import isfinite
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +26,7 @@ from pydantic import (
     PrivateAttr,
     WithJsonSchema,
 )
+from pydantic_core import PydanticKnownError
 
 from site_config.addresses import host_and_port, parse_bus
 
@@ -57,6 +59,23 @@ def _bus_address(url: str) -> str:
     return url
 
 
+def _same_on_each_phase(rating: object) -> object:
+    """Let one number stand for three phases; what is wrong with it is said once."""
+    if isinstance(rating, list | tuple):
+        if len(rating) != len(get_args(Phase)):
+            raise ValueError("is neither one number nor three, for L1, L2 and L3")
+        return rating
+    try:
+        number = float(str(rating))
+    except ValueError:
+        raise PydanticKnownError("float_parsing") from None
+    if not isfinite(number):
+        raise PydanticKnownError("finite_number")
+    if number <= 0:
+        raise PydanticKnownError("greater_than", {"gt": 0})
+    return (number,) * 3
+
+
 def _clock_time(text: object) -> object:
     """Read `17:00` as hours and minutes, never as pydantic's seconds since midnight."""
     if isinstance(text, str):
@@ -69,6 +88,23 @@ def _clock_time(text: object) -> object:
 
 Current = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveCurrent = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PhaseRatings = Annotated[
+    tuple[PositiveCurrent, PositiveCurrent, PositiveCurrent],
+    BeforeValidator(_same_on_each_phase),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {
+                    "type": "array",
+                    "items": {"type": "number", "exclusiveMinimum": 0},
+                    "minItems": 3,
+                    "maxItems": 3,
+                },
+            ]
+        }
+    ),
+]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Listen = Annotated[str, AfterValidator(_listen_address), Field(examples=["0.0.0.0:9000"])]
 Secret = Annotated[str, Field(repr=False)]
@@ -221,14 +257,19 @@ class LimitWindow(Model):
 class Circuit(Model):
     """Protected conductors and the fuse before them."""
 
-    rating_a: PositiveCurrent
-    """What the fuse allows on each phase, A."""
+    ratings_a: Annotated[PhaseRatings, Field(validation_alias="rating_a", examples=[63])]
+    """What the fuse allows on each phase, A; [63, 63, 50] where L1, L2, L3 differ."""
     parent: str | None = None
     """Circuit that feeds this one; absent: the grid connection point, the root of the tree."""
     meter: str | None = None
     """Meter that measures this circuit."""
     limit_windows: tuple[LimitWindow, ...] = ()
     """Weekly windows in which the circuit may draw less."""
+
+    @property
+    def rating_a(self) -> float:
+        """What every phase may carry: the rating of the weakest."""
+        return min(self.ratings_a)
 
 
 class Evse(Model):

@@ -4,6 +4,8 @@ The safe current counts per EVSE, on each phase of the circuit that the EVSE use
 tree: when the gateway is gone, all EVSEs may draw it at once and nobody is there to balance.
 """
 
+from operator import gt
+
 from site_config.circuit_tree import (
     PHASES,
     CurrentOf,
@@ -11,10 +13,11 @@ from site_config.circuit_tree import (
     feeds,
     feeds_below,
     min_current_a,
+    ratings,
     safe_current_a,
 )
 from site_config.findings import Findings
-from site_config.model import MINIMUM_CURRENT_A, Site
+from site_config.model import MINIMUM_CURRENT_A, Circuit, Site
 
 NAMES_SHOWN = 5
 ROUNDING_A = 1e-9
@@ -75,10 +78,10 @@ def _stations(site: Site, findings: Findings) -> None:
 def _ratings(site: Site, findings: Findings) -> None:
     for name, circuit in site.circuits.items():
         parent = site.circuits.get(circuit.parent or "")
-        if parent and circuit.rating_a > parent.rating_a:
+        if parent and any(map(gt, circuit.ratings_a, parent.ratings_a)):
             findings.warning(
                 f"circuits.{name}.rating_a",
-                f"{circuit.rating_a:g} A is above the {parent.rating_a:g} A of {circuit.parent}, "
+                f"{ratings(circuit)} is above the {ratings(parent)} of {circuit.parent}, "
                 "which feeds it",
                 "check both fuses; the smaller one decides",
             )
@@ -86,30 +89,30 @@ def _ratings(site: Site, findings: Findings) -> None:
 
 def _sums(site: Site, findings: Findings) -> None:
     for name, below in feeds_below(site).items():
-        rating_a = site.circuits[name].rating_a
+        circuit = site.circuits[name]
         path = f"circuits.{name}.rating_a"
-        if over := _phases_above(below, safe_current_a, rating_a):
+        if over := _phases_above(below, safe_current_a, circuit):
             findings.error(
                 path,
                 f"without the gateway {_summed(over, safe_current_a)}; the fuse allows "
-                f"{rating_a:g} A on each phase",
-                _how_to_lower(over, rating_a),
+                f"{ratings(circuit)} on each phase",
+                _how_to_lower(over, circuit),
             )
-        if over := _phases_above(below, min_current_a, rating_a):
+        if over := _phases_above(below, min_current_a, circuit):
             findings.warning(
                 path,
                 f"the smallest currents together: {_summed(over, min_current_a)}; the fuse "
-                f"allows {rating_a:g} A on each phase",
+                f"allows {ratings(circuit)} on each phase",
                 "not all EVSEs can charge at once; some will wait their turn",
             )
 
 
 def _phases_above(
-    below: dict[str, list[Feed]], current_of: CurrentOf, rating_a: float
+    below: dict[str, list[Feed]], current_of: CurrentOf, circuit: Circuit
 ) -> dict[str, list[Feed]]:
     return {
         phase: below[phase]
-        for phase in PHASES
+        for phase, rating_a in zip(PHASES, circuit.ratings_a, strict=True)
         if sum(map(current_of, below[phase])) > rating_a + ROUNDING_A
     }
 
@@ -129,8 +132,9 @@ def _summed(over: dict[str, list[Feed]], current_of: CurrentOf) -> str:
     return f"{sums} ({', '.join(names)})"
 
 
-def _how_to_lower(over: dict[str, list[Feed]], rating_a: float) -> str:
+def _how_to_lower(over: dict[str, list[Feed]], circuit: Circuit) -> str:
     """Say what fits: the same for all if a car can take that, otherwise how many may stay on."""
+    rating_a = min(circuit.ratings_a[PHASES.index(phase)] for phase in over)
     drawing = max(
         ([feed for feed in feeds if safe_current_a(feed)] for feeds in over.values()), key=len
     )
@@ -147,9 +151,9 @@ def _how_to_lower(over: dict[str, list[Feed]], rating_a: float) -> str:
 def _windows(site: Site, findings: Findings) -> None:
     for name, circuit in site.circuits.items():
         for n, window in enumerate(circuit.limit_windows):
-            if window.limit_a > circuit.rating_a:
+            if window.limit_a > max(circuit.ratings_a):
                 findings.warning(
                     f"circuits.{name}.limit_windows.{n}.limit_a",
-                    f"{window.limit_a:g} A is above the rating, {circuit.rating_a:g} A",
+                    f"{window.limit_a:g} A is above the rating, {ratings(circuit)}",
                     "the window changes nothing; a limit can only lower",
                 )

@@ -4,6 +4,9 @@ Pure. Shows what the proof compares: beside every rating, per phase, the sum of 
 currents (drawn when the gateway is lost) and of the largest currents. Shows no secret.
 """
 
+from collections.abc import Sequence
+from operator import gt
+
 from rich.text import Text
 from rich.tree import Tree
 
@@ -14,6 +17,7 @@ from site_config.circuit_tree import (
     children,
     feeds_below,
     max_current_a,
+    ratings,
     roots,
     safe_current_a,
 )
@@ -67,16 +71,18 @@ def _add_circuit(parent: Tree, site: Site, name: str, below: Below, drawn: set[s
 def _circuit_line(name: str, circuit: Circuit, below: dict[str, list[Feed]]) -> Text:
     return Text.assemble(
         (name, "bold"),
-        f" {circuit.rating_a:g} A per phase · safe ",
-        _sums(below, safe_current_a, circuit.rating_a),
+        f" {ratings(circuit)} per phase · safe ",
+        _sums(below, safe_current_a, circuit.ratings_a),
         " · all at once ",
         _sums(below, max_current_a, None),
     )
 
 
-def _sums(below: dict[str, list[Feed]], current_of: CurrentOf, rating_a: float | None) -> Text:
+def _sums(
+    below: dict[str, list[Feed]], current_of: CurrentOf, ratings_a: Sequence[float] | None
+) -> Text:
     sums_a = [sum(map(current_of, below[phase])) for phase in PHASES]
-    is_over = rating_a is not None and max(sums_a) > rating_a
+    is_over = ratings_a is not None and any(map(gt, sums_a, ratings_a))
     return Text("/".join(f"{sum_a:g}" for sum_a in sums_a) + " A", "bold red" if is_over else "")
 
 

@@ -253,7 +253,9 @@ async def poll_meters(
 
 def bounds_of(site: Site, meter: str) -> Bounds:
     """Return what the meter may show, by the fuse of the circuit it sits in."""
-    ratings_a = [circuit.rating_a for circuit in site.circuits.values() if circuit.meter == meter]
+    ratings_a = [
+        max(circuit.ratings_a) for circuit in site.circuits.values() if circuit.meter == meter
+    ]
     return Bounds.of_circuit(max(ratings_a, default=UNKNOWN_RATING_A), site.site.voltage_v)
 
 

@@ -45,6 +45,12 @@ def test_an_evse_knows_its_conductors_after_rotation_and_all_above_them():
     assert evse.weight == 2
 
 
+def test_each_phase_of_a_circuit_may_have_a_rating_of_its_own():
+    tree = CircuitTree(one_circuit(1, rating_a=[63, 63, 50]))
+
+    assert tree.circuits[0].rating == PhaseCurrents(63, 63, 50)
+
+
 def test_the_root_has_no_parent_nodes():
     assert CircuitTree(one_circuit(1)).parents == (NO_NODE,) * 3
 

@@ -113,6 +113,17 @@ def test_an_overload_of_one_phase_touches_nobody_on_the_others():
     assert world.limits_a() == {"S0": 32, "S1": 32, "S2": 10}
 
 
+def test_the_weakest_phase_holds_back_only_who_draws_on_it():
+    config = site(
+        {"grid": {"rating_a": [40, 40, 16], "meter": "grid"}},
+        {f"S{n}": {"circuit": "grid", "evses": {1: {"phases": [ALL[n]]}}} for n in range(3)},
+        {"grid": {}},
+    )
+    world = settled(World(config, base_a=(5, 5, 5)))
+
+    assert world.limits_a() == {"S0": 32, "S1": 32, "S2": 11}
+
+
 @settings(max_examples=5, deadline=None)
 @given(delays)
 def test_it_does_not_swing(delay):

@@ -78,6 +78,8 @@ BAD = [
     ("rating_a: 100", "rating_a: nan", "circuits.grid.rating_a", 6, "not a number", "number"),
     ("rating_a: 100", "rating_a: ", "circuits.grid.rating_a", 6, "is empty", "fuse allows"),
     ("{rating_a: 100}", "{}", "circuits.grid.rating_a", 6, "is missing", "add rating_a"),
+    ("rating_a: 100", "rating_a: [63, 63]", "circuits.grid.rating_a", 6, "nor three", "63"),
+    ("rating_a: 100", "rating_a: [63, 63, 0]", "circuits.grid.rating_a.2", 6, "range", "more"),
     ("  grid: {rating_a: 100}", "  {}", "circuits", 5, "holds nothing", "at least 1"),
     ("[L1, L2, L3]", "L1", "stations.CP-01.evses.1.phases", 12, "not a list", "[L1]"),
     ("[L1, L2, L3]", "[l1]", "stations.CP-01.evses.1.phases.0", 12, "not possible", "L1?"),
@@ -477,3 +479,11 @@ def test_whatever_stands_in_the_file_only_site_config_errors_are_raised(example,
 
     with contextlib.suppress(SiteConfigError):
         parse_site(text, {})
+
+
+def test_a_rating_is_one_number_or_one_for_each_phase():
+    same = parse_site(MINIMAL, {}).circuits["grid"]
+    different = parse_site(swapped("rating_a: 100", "rating_a: [63, 63, 50]"), {}).circuits["grid"]
+
+    assert (same.ratings_a, same.rating_a) == ((100, 100, 100), 100)
+    assert (different.ratings_a, different.rating_a) == ((63, 63, 50), 50)

@@ -285,3 +285,13 @@ def test_a_proved_site_cannot_overload_a_fuse_with_its_safe_currents(parents, ra
             circuit = parents.get(circuit)  # noqa: PLW2901  climbs to the root
     over = {name for (name, _), current_a in carried_a.items() if current_a > ratings[name]}
     assert over == {error.path.split(".")[1] for error in errors}
+
+
+def test_safe_currents_are_proved_against_the_rating_of_their_own_phase():
+    errors, _ = proof_of(
+        ("garage: {parent: grid, rating_a: 63}", "garage: {parent: grid, rating_a: [63, 63, 11]}")
+    )
+
+    assert [error.path for error in errors] == ["circuits.garage.rating_a"]
+    assert "L3 carries 12 A" in errors[0].message
+    assert "63/63/11 A" in errors[0].message

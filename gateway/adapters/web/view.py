@@ -124,7 +124,7 @@ def _totals(state: SiteState, evses: Mapping[str, Mapping[str, Any]]) -> dict[st
 def _circuit(state: SiteState, name: str, clock: Clock) -> dict[str, Any]:
     circuit = state.circuits[name]
     meter_name = state.site.circuits[name].meter
-    is_limited = min(circuit.limit) < circuit.rating_a
+    is_limited = circuit.limit != circuit.rating
     return {
         "id": name,
         "rating_a": circuit.rating_a,
