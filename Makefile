@@ -34,7 +34,7 @@ COMPILE := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --no-head
 
 lock: $(INSTALLED)  ## pin what pyproject.toml asks for: here, and for the site's PC
 	$(BIN)/pip install --quiet --disable-pip-version-check pip-tools
-	$(COMPILE) --extra dev --output-file requirements.txt pyproject.toml
+	$(COMPILE) --extra dev --extra planner --output-file requirements.txt pyproject.toml
 	cp requirements.txt deploy/requirements.txt
 	$(COMPILE) --output-file deploy/requirements.txt pyproject.toml
 

@@ -25,14 +25,16 @@ def test_a_site_runs_what_was_tested():
 
 
 def test_everything_the_project_asks_for_is_pinned():
-    development = PROJECT["optional-dependencies"]["dev"]
+    extras = PROJECT["optional-dependencies"]
 
     assert names(PROJECT["dependencies"]) <= pins(INSTALLED).keys()
-    assert names([*PROJECT["dependencies"], *development]) <= pins(TESTED).keys()
+    assert (
+        names([*PROJECT["dependencies"], *extras["dev"], *extras["planner"]]) <= pins(TESTED).keys()
+    )
 
 
-def test_a_site_installs_nothing_of_the_tests():
-    assert not {"pytest", "mypy", "ruff"} & pins(INSTALLED).keys()
+def test_a_site_installs_nothing_of_the_tests_and_the_planner():
+    assert not {"pytest", "mypy", "ruff", "scipy", "matplotlib"} & pins(INSTALLED).keys()
 
 
 @pytest.mark.parametrize("path", [TESTED, INSTALLED], ids=["tested", "installed"])
