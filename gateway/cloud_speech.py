@@ -160,7 +160,7 @@ class CloudSpeech:
             next_seq_no += 1
         sent = orjson.dumps([action, payload])
         mark = self._station.outbox.mark_sent(
-            batch, unique_id, sent, codec.version, next_seq_no=next_seq_no
+            batch, unique_id, sent, codec.version, next_seq_no=next_seq_no, at=self._at()
         )
         writes, self._confirmations = [*self._confirmations, mark], []
         await self._around.commit(writes)
@@ -205,7 +205,7 @@ class CloudSpeech:
             await self._follow_up(followup)
 
     def _confirm(self, batch: Batch) -> None:
-        self._confirmations.extend(self._station.outbox.confirmed(batch))
+        self._confirmations.extend(self._station.outbox.confirmed(batch, self._at()))
         event = batch.event
         is_over = isinstance(event, TransactionChanged) and event.event_type is EventType.ENDED
         if is_over and batch.transaction is not None:

@@ -44,6 +44,8 @@ class Draft:
     uuids: Iterator[str]
     next_number: int
     """Numbers below it were given by us."""
+    station_message_id: str | None = None
+    """Of the CALL that is booked."""
     changed: dict[int, Transaction] = field(default_factory=dict)
     rows: list[OutboxRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -73,6 +75,7 @@ class Draft:
             transaction=transaction.number if transaction else None,
             enqueued_at=self.now_utc,
             is_offline=is_offline,
+            station_message_id=self.station_message_id,
         )
         self.rows.append(row)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from gateway.journey import Journey
 from gateway.records import CircuitLimit, LimitSource, OutboxRow, QuarantinedRow, Transaction
 from site_config.model import Role
 
@@ -70,6 +71,9 @@ class Operations(Protocol):
         self, since: datetime | None, until: datetime | None
     ) -> Sequence[Transaction]:
         """Transactions that started in [since, until), newest first."""
+
+    async def journey(self, number: int) -> Journey:
+        """A transaction and what became of its messages; NotFound: there is no such number."""
 
     async def outbox(self, limit: int) -> Sequence[OutboxRow]:
         """The oldest rows that wait for the cloud, in order."""

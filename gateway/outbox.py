@@ -205,9 +205,16 @@ class Outbox:
         return batch
 
     def mark_sent(
-        self, batch: Batch, message_id: str, payload: bytes, version: str, next_seq_no: int = 0
+        self,
+        batch: Batch,
+        message_id: str,
+        payload: bytes,
+        version: str,
+        next_seq_no: int = 0,
+        *,
+        at: datetime | None = None,
     ) -> MarkSent:
-        """Return what to commit before the CALL leaves; a retry repeats these bytes."""
+        """Return what to commit before the CALL leaves `at`; a retry repeats these bytes."""
         if batch is self._in_flight and self._head is not None:
             self._head = replace(
                 self._head,
@@ -216,14 +223,15 @@ class Outbox:
                 sent_version=version,
                 sent_with=batch.row_ids[1:],
             )
-        return MarkSent(batch.row_ids, message_id, payload, version, batch.transaction, next_seq_no)
+        number = batch.transaction
+        return MarkSent(batch.row_ids, message_id, payload, version, number, next_seq_no, at)
 
-    def confirmed(self, batch: Batch) -> list[Write]:
+    def confirmed(self, batch: Batch, at: datetime | None = None) -> list[Write]:
         """The cloud has it. Another may leave before this is committed."""
         if batch is not self._in_flight:
             return []
         self._in_flight = self._head = None
-        return [Confirm(batch.row_ids)]
+        return [Confirm(batch.row_ids, at)]
 
     def refused(
         self, batch: Batch, code: str, description: str, *, now: float, at: datetime

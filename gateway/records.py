@@ -92,6 +92,8 @@ class OutboxRow:
     sent_version: str | None = None
     sent_with: tuple[int, ...] = ()
     """Ids of the other rows that travelled in the same CALL (coalesced meter values)."""
+    station_message_id: str | None = None
+    """Of the station's CALL that brought it; None: the gateway itself had it to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,8 @@ class MarkSent:
     next_seq_no: int = 0
     """Of that transaction from now on. A seqNo is given when an event first leaves, so that
     coalescing and quarantine leave no gap (2.0.1 Part 2 §1.3.2)."""
+    at: datetime | None = None
+    """When the CALL leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +195,11 @@ class CountAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The cloud has them: delete. Twice is harmless."""
+    """The cloud has them: remember the way they went, and delete. Twice is harmless."""
 
     row_ids: tuple[int, ...]
+    """The first is the head: its CALL carried all."""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,16 @@ class Release:
 
     row_id: int
     is_retried: bool
+    at: datetime | None = None
+    by: str = ""
+    """Who decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetJourneys:
+    """Delete what became of rows that were settled before an instant; some at a time."""
+
+    before: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +292,7 @@ Write = (
     | Confirm
     | Quarantine
     | Release
+    | ForgetJourneys
     | SaveToken
     | ForgetTokens
     | ReplaceLocalList

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.circuit_limits import CircuitLimits
+from gateway.journey import Journey
 from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry
 from gateway.outbox import Outbox
 from gateway.records import (
@@ -37,6 +38,8 @@ class Shelves(Protocol):
     async def quarantined(self) -> list[QuarantinedRow]: ...
 
     async def transactions(self, since: datetime, until: datetime) -> list[Transaction]: ...
+
+    async def journey(self, number: int) -> Journey | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,12 @@ class SiteOperations:
         found = await self.shelves.transactions(since or earliest, until or latest)
         return found[::-1]
 
+    async def journey(self, number: int) -> Journey:
+        found = await self.shelves.journey(number)
+        if found is None:
+            raise NotFound(f"there is no transaction {number}")
+        return found
+
     async def outbox(self, limit: int) -> Sequence[OutboxRow]:
         rows: list[OutboxRow] = []
         for backlog in await self.shelves.lanes():
@@ -117,7 +126,7 @@ class SiteOperations:
         rows = {found.row.id: found.row for found in await self.shelves.quarantined()}
         if row_id not in rows:
             raise NotFound(f"row {row_id} is not in quarantine; there are {sorted(rows) or 'none'}")
-        await self.commit([Release(row_id, is_retried)])
+        await self.commit([Release(row_id, is_retried, self.clock_utc(), caller.name)])
         self.outbox_queue.released(rows[row_id], is_retried=is_retried)
         action = "retried" if is_retried else "discarded"
         self.log(f"outbox.{action} row={row_id} lane={rows[row_id].lane} by={caller.name}")

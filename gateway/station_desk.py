@@ -98,7 +98,12 @@ class StationDesk:
             self._show(transaction, EventType.UPDATED)
 
     async def answer(
-        self, station_id: str, version: OcppVersion, action: str, payload: Payload
+        self,
+        station_id: str,
+        version: OcppVersion,
+        action: str,
+        payload: Payload,
+        message_id: str | None = None,
     ) -> Payload:
         """Return the answer to one call, valid by its schema; all billable is on disk then.
 
@@ -108,7 +113,7 @@ class StationDesk:
         """
         codec = codec_for(version)
         event = codec.parse_event(action, payload)
-        reply = await answer_station(event, station_id, version, self._around)
+        reply = await answer_station(event, station_id, version, self._around, message_id)
         self._observe(station_id, event)
         for followup in reply.followups:
             await self.follow_up(followup)

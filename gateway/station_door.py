@@ -53,7 +53,9 @@ class StationDoor:
         name, version = connection.identity, connection.version
         self._counters.count_message("station", "in", call.action)
         try:
-            answer = await self._desk.answer(name, version, call.action, call.payload)
+            answer = await self._desk.answer(
+                name, version, call.action, call.payload, call.unique_id
+            )
         except StoreFailed as error:
             raise Unavailable(f"not stored: {error}") from error
         if call.action == "BootNotification":

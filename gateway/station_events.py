@@ -145,9 +145,15 @@ class Surroundings:
 
 
 async def answer_station(
-    event: Event, station_id: str, version: str, around: Surroundings
+    event: Event,
+    station_id: str,
+    version: str,
+    around: Surroundings,
+    message_id: str | None = None,
 ) -> Reply:
     """Return what the station is answered, once everything billable is on disk.
+
+    `message_id`: of its CALL, kept with what it brings.
 
     Raises StoreFailed when it is not: then the station must get no answer at all.
     """
@@ -161,11 +167,11 @@ async def answer_station(
         case AuthorizeAsked():
             return await _authorize(event, station_id, around)
         case StatusChanged():
-            return await _status(event, station_id, version, around)
+            return await _status(event, station_id, version, around, message_id)
         case TransactionChanged():
-            return await _transaction(event, station_id, version, around)
+            return await _transaction(event, station_id, version, around, message_id)
         case MetersSampled():
-            outcome = await _apply(event, station_id, version, around)
+            outcome = await _apply(event, station_id, version, around, message_id)
             return Reply(Acknowledged(), _moved(outcome, EventType.UPDATED))
         case SecurityEventOccurred():
             outcome = around.books.security_event(
@@ -173,6 +179,7 @@ async def answer_station(
                 event,
                 now_utc=around.clock_utc(),
                 is_cloud_connected=around.is_cloud_connected(),
+                message_id=message_id,
             )
             await around.commit(outcome.writes)
             return Reply(Acknowledged())
@@ -243,9 +250,13 @@ def _without_cloud(id_token: IdToken, around: Surroundings) -> IdTokenInfo:
 
 
 async def _transaction(
-    event: TransactionChanged, station_id: str, version: str, around: Surroundings
+    event: TransactionChanged,
+    station_id: str,
+    version: str,
+    around: Surroundings,
+    message_id: str | None,
 ) -> Reply:
-    outcome = await _apply(event, station_id, version, around)
+    outcome = await _apply(event, station_id, version, around, message_id)
     followups = _moved(outcome, event.event_type)
     transaction = outcome.transaction
     if event.charging_state is not None and transaction is not None and version != "ocpp1.6":
@@ -285,7 +296,11 @@ async def _verdict(
 
 
 async def _status(
-    event: StatusChanged, station_id: str, version: str, around: Surroundings
+    event: StatusChanged,
+    station_id: str,
+    version: str,
+    around: Surroundings,
+    message_id: str | None,
 ) -> Reply:
     if event.evse_id == 0:
         return Reply(Acknowledged(), _whole_station(event, station_id, around))
@@ -293,7 +308,7 @@ async def _status(
     if cloud_evse is None:
         line = f"status.unknown_evse station={station_id} evse={event.evse_id}"
         return Reply(Acknowledged(), (Log(line),))
-    outcome = await _apply(event, station_id, version, around)
+    outcome = await _apply(event, station_id, version, around, message_id)
     upstream = replace(event, evse_id=cloud_evse, connector_id=UPSTREAM_CONNECTOR)
     moved = _moved(outcome, EventType.UPDATED)
     return Reply(Acknowledged(), (ReportStatus(upstream), *moved))
@@ -325,6 +340,7 @@ async def _apply(
     station_id: str,
     version: str,
     around: Surroundings,
+    message_id: str | None,
 ) -> Outcome:
     async with around.turn(station_id):
         outcome = around.books.apply(
@@ -333,6 +349,7 @@ async def _apply(
             event,
             now_utc=around.clock_utc(),
             is_cloud_connected=around.is_cloud_connected(),
+            message_id=message_id,
         )
         await _store(outcome, around)
     return outcome

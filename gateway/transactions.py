@@ -102,8 +102,12 @@ class TransactionBooks:
         *,
         now_utc: datetime,
         is_cloud_connected: bool,
+        message_id: str | None = None,
     ) -> Outcome:
-        """Say what a station's event means; `version` is the station's, `ocpp1.6` or later."""
+        """Say what a station's event means; `version` is the station's, `ocpp1.6` or later.
+
+        `message_id`: of the CALL that brought it, for whoever follows its way later.
+        """
         is_numbered = version == "ocpp1.6"
         seen = None if _needs_number(event, is_numbered) else fingerprint(event)
         if seen is not None and (station_id, seen) in self._heard:
@@ -120,6 +124,7 @@ class TransactionBooks:
             row_ids=self._row_ids,
             uuids=iter(self._new_uuid, None),
             next_number=self._next_number,
+            station_message_id=message_id,
         )
         book(draft, event)
         writes = draft.writes()
@@ -146,6 +151,7 @@ class TransactionBooks:
         *,
         now_utc: datetime,
         is_cloud_connected: bool,
+        message_id: str | None = None,
     ) -> Outcome:
         """Queue it in the lane `station` (A04.FR.02); None: it occurred to the gateway itself."""
         if station_id is not None:
@@ -157,6 +163,7 @@ class TransactionBooks:
             event=event,
             enqueued_at=now_utc,
             is_offline=not is_cloud_connected,
+            station_message_id=message_id,
         )
         return Outcome(writes=(Enqueue(row),), station_id=station_id)
 

@@ -23,6 +23,7 @@ import aiosqlite
 from gateway.adapters import store_file, store_reads
 from gateway.adapters.store_writes import Statement, gathered, statements
 from gateway.errors import StoreFailed
+from gateway.journey import Journey
 from gateway.records import Kept, LaneBacklog, OutboxRow, QuarantinedRow, Transaction, Write
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,10 @@ class Store:
     async def transactions(self, since: datetime, until: datetime) -> list[Transaction]:
         """Return the transactions that started in [since, until), in order of their start."""
         return await self._read(store_reads.transactions_between, since, until)
+
+    async def journey(self, number: int) -> Journey | None:
+        """Return a transaction with what became of its messages; None: no such number."""
+        return await self._read(store_reads.journey, number)
 
     async def backup(self, target: str | Path) -> None:
         """Copy the store as it is at one instant; `target` is replaced whole or not at all."""

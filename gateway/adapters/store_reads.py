@@ -7,6 +7,7 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
+from gateway.adapters import store_journeys
 from gateway.adapters.store_writes import (
     LIMIT_COLUMNS,
     OUTBOX_COLUMNS,
@@ -16,6 +17,8 @@ from gateway.adapters.store_writes import (
 )
 from gateway.bodies import parse_event, parse_profile
 from gateway.events import AuthorizationStatus, ChargingState, IdToken, IdTokenInfo
+from gateway.journey import Journey
+from gateway.outbox import lane_of
 from gateway.records import (
     CircuitLimit,
     Kept,
@@ -124,6 +127,16 @@ def transactions_between(
     return list(map(_transaction, cursor))
 
 
+def journey(connection: sqlite3.Connection, number: int) -> Journey | None:
+    """Return a transaction with what became of its messages; None: there is no such number."""
+    fields = connection.execute(f"{_TRANSACTIONS} WHERE number = ?", (number,)).fetchone()
+    if fields is None:
+        return None
+    transaction = _transaction(fields)
+    lanes = lane_of(transaction.cloud_evse), lane_of(None, is_strict=True)
+    return Journey(transaction, store_journeys.steps(connection, number, lanes))
+
+
 def _next_number(connection: sqlite3.Connection, table: str) -> int:
     query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
     highest = connection.execute(query, (table,)).fetchone()
@@ -177,6 +190,7 @@ def _outbox_row(fields: Any) -> OutboxRow:
         sent,
         sent_version,
         sent_with,
+        station_message_id,
     ) = fields
     return OutboxRow(
         id=id_,
@@ -190,6 +204,7 @@ def _outbox_row(fields: Any) -> OutboxRow:
         sent=sent,
         sent_version=sent_version,
         sent_with=tuple(map(int, sent_with.split(","))) if sent_with else (),
+        station_message_id=station_message_id,
     )
 
 

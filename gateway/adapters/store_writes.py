@@ -9,7 +9,9 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
+from gateway.adapters import store_journeys
 from gateway.bodies import serialize_event, serialize_profile, squeezed
+from gateway.journey import kind_of, occurred_at
 from gateway.records import (
     CircuitLimit,
     Confirm,
@@ -17,6 +19,7 @@ from gateway.records import (
     DeleteCircuitLimit,
     DeleteProfile,
     Enqueue,
+    ForgetJourneys,
     ForgetTokens,
     KnownToken,
     MarkSent,
@@ -94,6 +97,11 @@ def _maybe_instant(at: datetime | None) -> str | None:
     return None if at is None else instant(at)
 
 
+def _maybe_seconds(at: datetime | None) -> float | None:
+    """Return an instant as seconds since 1970."""
+    return None if at is None else at.timestamp()
+
+
 def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
     """Return an INSERT that, for a key that exists, updates: unlike REPLACE it deletes nothing."""
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
@@ -138,6 +146,7 @@ OUTBOX_COLUMNS = (
     "sent",
     "sent_version",
     "sent_with",
+    "station_message_id",
 )
 TOKEN_COLUMNS = (
     "key",
@@ -160,24 +169,28 @@ _SAVE_TRANSACTION = _upsert("transactions", TRANSACTION_COLUMNS, ("number",)).re
     "next_seq_no = max(next_seq_no, excluded.next_seq_no)",
 )
 _ENQUEUE = (
-    "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline) "
-    "VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline, "
+    "station_message_id, kind, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _MARK_SENT = (
-    "UPDATE outbox SET message_id = ?, sent = ?, sent_version = ?, sent_with = ? WHERE id = ?"
+    "UPDATE outbox SET message_id = ?, sent = ?, sent_version = ?, sent_with = ?, sent_at = ? "
+    "WHERE id = ?"
 )
 _COUNT_ATTEMPT = "UPDATE outbox SET attempts = ? WHERE id = ?"
 _TAKE_SEQ_NO = "UPDATE transactions SET next_seq_no = ? WHERE number = ?"
-_CONFIRM = "DELETE FROM outbox WHERE id = ?"
-_ROW = ", ".join(OUTBOX_COLUMNS)
+_FORGET = "DELETE FROM outbox WHERE id = ?"
+_ROW = ", ".join((*OUTBOX_COLUMNS, "kind", "occurred_at", "sent_at"))
 _QUARANTINE = (
     f"INSERT INTO quarantine ({_ROW}, quarantined_at, code, description) "  # noqa: S608 - constants
     f"SELECT {_ROW}, ?, ?, ? FROM outbox WHERE id = ?"
 )
+_RELEASED = (
+    "id, lane, body, transaction_number, enqueued_at, is_offline, message_id, "
+    "station_message_id, kind, occurred_at, sent_at"
+)
 # What was refused is encoded anew: the cloud, or this program, may have learnt better since.
 _RELEASE = (
-    "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline, message_id) "
-    "SELECT id, lane, body, transaction_number, enqueued_at, is_offline, message_id "
+    f"INSERT INTO outbox ({_RELEASED}) SELECT {_RELEASED} "  # noqa: S608 - constants
     "FROM quarantine WHERE id = ?"
 )
 _UNQUARANTINE = "DELETE FROM quarantine WHERE id = ?"
@@ -232,20 +245,23 @@ def _enqueue(write: Enqueue) -> list[Statement]:
     row = write.row
     body = serialize_event(row.event)
     at = _maybe_instant(row.enqueued_at)
-    return [(_ENQUEUE, (row.id, row.lane, body, row.transaction, at, row.is_offline))]
+    occurred = _maybe_seconds(occurred_at(row.event))
+    way = (row.is_offline, row.station_message_id, kind_of(row.event), occurred)
+    return [(_ENQUEUE, (row.id, row.lane, body, row.transaction, at, *way))]
 
 
 def _mark_sent(write: MarkSent) -> list[Statement]:
     head, *others = write.row_ids
     sent_with = ",".join(map(str, others)) or None
-    mark = (write.message_id, write.sent, write.version, sent_with, head)
+    at = _maybe_seconds(write.at)
+    mark = (write.message_id, write.sent, write.version, sent_with, at, head)
     if write.transaction is None:
         return [(_MARK_SENT, mark)]
     return [(_MARK_SENT, mark), (_TAKE_SEQ_NO, (write.next_seq_no, write.transaction))]
 
 
 def _confirm(write: Confirm) -> list[Statement]:
-    return [(_CONFIRM, (row_id,)) for row_id in write.row_ids]
+    return store_journeys.confirmed(write.row_ids, _maybe_seconds(write.at))
 
 
 def _count_attempt(write: CountAttempt) -> list[Statement]:
@@ -254,12 +270,18 @@ def _count_attempt(write: CountAttempt) -> list[Statement]:
 
 def _quarantine(write: Quarantine) -> list[Statement]:
     why = (instant(write.at), write.code, write.description, write.row_id)
-    return [(_QUARANTINE, why), (_CONFIRM, (write.row_id,))]
+    return [(_QUARANTINE, why), (_FORGET, (write.row_id,))]
 
 
 def _release(write: Release) -> list[Statement]:
     gone: Statement = (_UNQUARANTINE, (write.row_id,))
-    return [(_RELEASE, (write.row_id,)), gone] if write.is_retried else [gone]
+    if write.is_retried:
+        return [(_RELEASE, (write.row_id,)), gone]
+    return [store_journeys.discarded(write.row_id, _maybe_seconds(write.at), write.by), gone]
+
+
+def _forget_journeys(write: ForgetJourneys) -> list[Statement]:
+    return [store_journeys.forgotten_before(write.before.timestamp())]
 
 
 def _token_values(token: KnownToken) -> tuple[Any, ...]:
@@ -340,6 +362,7 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     Confirm: _confirm,
     Quarantine: _quarantine,
     Release: _release,
+    ForgetJourneys: _forget_journeys,
     SaveToken: _save_token,
     ForgetTokens: _forget_tokens,
     ReplaceLocalList: _replace_local_list,
