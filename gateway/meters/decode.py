@@ -55,14 +55,14 @@ def decode(layout: Layout, words: Words) -> DecodedValues:
         quantity: _value(layout, register, words) for quantity, register in layout.values.items()
     }
     powers = PhaseValues(*(values.get(quantity) for quantity in POWERS))
-    currents = (values.get(quantity) for quantity in CURRENTS)
+    currents = PhaseValues(*(values.get(quantity) for quantity in CURRENTS))
+    if layout.direction == "power":
+        currents = PhaseValues(*map(_signed, currents, powers))
     return DecodedValues(
-        currents=PhaseValues(
-            *(_signed(current, power) for current, power in zip(currents, powers, strict=True))
-        ),
+        currents=currents,
         voltages=PhaseValues(*(values.get(quantity) for quantity in VOLTAGES)),
         powers=powers,
-        power_w=_total(values.get(Quantity.POWER), powers),
+        power_w=_total(values, powers),
         energy_import_wh=values.get(Quantity.ENERGY_IMPORT),
         energy_export_wh=values.get(Quantity.ENERGY_EXPORT),
         frequency_hz=values.get(Quantity.FREQUENCY),
@@ -87,7 +87,8 @@ def encode(layout: Layout, values: DecodedValues) -> dict[int, int]:
             raw = _absent(layout, register)
         else:
             factor = register.factor * 10.0 ** scales.get(register.scale_address or -1, 0)
-            raw = words_of(value / factor, register.type, layout.word_order)
+            told = abs(value) if _is_magnitude(layout, quantity) else value
+            raw = words_of(told / factor, register.type, layout.word_order)
         words.update(zip(register.addresses, raw, strict=True))
     return words
 
@@ -120,15 +121,27 @@ def _signed(current_a: float | None, power_w: float | None) -> float | None:
     return current_a
 
 
-def _total(power_w: float | None, powers: PhaseValues) -> float | None:
+def _total(values: Mapping[Quantity, float | None], powers: PhaseValues) -> float | None:
+    power_w = values.get(Quantity.POWER)
+    taken_w, given_w = values.get(Quantity.POWER_IMPORT), values.get(Quantity.POWER_EXPORT)
+    if power_w is None and taken_w is not None and given_w is not None:
+        return taken_w - given_w
     if power_w is not None or None in powers:
         return power_w
     return sum(power for power in powers if power is not None)
 
 
+def _is_magnitude(layout: Layout, quantity: Quantity) -> bool:
+    kind = layout.values[quantity].type
+    has_sign = kind.is_float or kind.bounds[0] < 0
+    return not has_sign or (quantity in CURRENTS and layout.direction == "none")
+
+
 def _flat(values: DecodedValues) -> dict[Quantity, float | None]:
     flat: dict[Quantity, float | None] = {
         Quantity.POWER: values.power_w,
+        Quantity.POWER_IMPORT: None if values.power_w is None else max(0.0, values.power_w),
+        Quantity.POWER_EXPORT: None if values.power_w is None else max(0.0, -values.power_w),
         Quantity.FREQUENCY: values.frequency_hz,
         Quantity.ENERGY_IMPORT: values.energy_import_wh,
         Quantity.ENERGY_EXPORT: values.energy_export_wh,

@@ -5,8 +5,9 @@ meters have one, a SunSpec meter tells which of several it uses. Addresses are z
 travel on the wire; in a SunSpec layout they count from the register with the model's number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -18,6 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from gateway.meters.words import RegisterType, WordOrder
 
 FORBID_UNKNOWN_KEYS = ConfigDict(extra="forbid")
+Address = Annotated[int, Field(ge=0, le=0xFFFF)]
 
 
 class Quantity(StrEnum):
@@ -33,6 +35,9 @@ class Quantity(StrEnum):
     POWER_L2 = "power_l2"
     POWER_L3 = "power_l3"
     POWER = "power"
+    POWER_IMPORT = "power_import"
+    """Of all phases together, where a meter tells import and export as two magnitudes."""
+    POWER_EXPORT = "power_export"
     FREQUENCY = "frequency"
     ENERGY_IMPORT = "energy_import"
     ENERGY_EXPORT = "energy_export"
@@ -66,12 +71,12 @@ class Register:
 
     __pydantic_config__: ClassVar[ConfigDict] = FORBID_UNKNOWN_KEYS
 
-    address: int
+    address: Address
     type: RegisterType
     unit: Literal["V", "A", "mA", "W", "kW", "Hz", "Wh", "kWh"]
     scale: float = 1.0
     """What one step of the number is worth, in `unit`."""
-    scale_address: int | None = None
+    scale_address: Address | None = None
     """Register (int16) with the power of ten to multiply with; None: there is none."""
 
     @property
@@ -90,7 +95,7 @@ class Block:
 
     __pydantic_config__: ClassVar[ConfigDict] = FORBID_UNKNOWN_KEYS
 
-    address: int
+    address: Address
     count: Annotated[int, Field(ge=1, le=125)]  # Modbus Application Protocol V1.1b3 §6.3
     every: Annotated[int, Field(ge=1)] = 1
     """Read with every poll (1), or with every tenth (10), for what changes slowly."""
@@ -117,6 +122,24 @@ class Layout:
     """Bit patterns that mean "not available"; NaN always does."""
     sunspec_model: int | None = None
     """Number of the SunSpec model; None: addresses are absolute."""
+    signed_currents: bool = False
+    """Its currents have a sign of their own; else they take that of the power of their phase."""
+
+    @property
+    def direction(self) -> Literal["own", "power", "none"]:
+        """Return where the direction of a current comes from."""
+        if self.signed_currents:
+            return "own"
+        return "power" if all(power in self.values for power in POWERS) else "none"
+
+    def place_of(self, quantity: Quantity) -> str:
+        """Return where a quantity stands, for people with the meter's manual in hand."""
+        kind = {3: "holding", 4: "input"}[self.function]
+        register = self.values.get(quantity)
+        if register is None:
+            return "no register"
+        counted = "" if self.sunspec_model is None else f" of model {self.sunspec_model}"
+        return f"{kind} register {register.address} (0x{register.address:04X}){counted}"
 
     def mistakes(self) -> list[str]:
         """Return what in the data cannot be meant so."""
@@ -132,7 +155,12 @@ class Layout:
         if len(all_polls) < sum(block.count for block in self.blocks):
             found.append("two blocks overlap")
         found += [f"no {current}" for current in CURRENTS if current not in self.values]
+        owners: dict[int, Quantity] = {}
         for quantity, register in self.values.items():
+            taken = next((owners[a] for a in register.addresses if a in owners), None)
+            if taken is not None:
+                found.append(f"{quantity} stands on the registers of {taken}")
+            owners.update(dict.fromkeys(register.addresses, quantity))
             read = every_poll if quantity.kind in ("current", "voltage", "power") else all_polls
             scale = [] if register.scale_address is None else [register.scale_address]
             if not {*register.addresses, *scale} <= read:
@@ -140,6 +168,42 @@ class Layout:
             if UNITS[register.unit][0] != quantity.kind:
                 found.append(f"{quantity} cannot be in {register.unit}")
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Registers by which a meter tells what it is: one of some numbers, or a text."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = FORBID_UNKNOWN_KEYS
+
+    function: Literal[3, 4]
+    address: Address
+    numbers: tuple[Annotated[int, Field(ge=0, le=0xFFFF)], ...] = ()
+    """What one register holds; any of them."""
+    text: str = ""
+    """Begins so, in ASCII, two letters a register."""
+
+    @property
+    def count(self) -> int:
+        """Return how many registers must be read."""
+        return max(1, (len(self.text) + 1) // 2)
+
+    def is_on(self, words: Sequence[int]) -> bool:
+        """Tell whether these registers carry the mark.
+
+        >>> Mark(3, 0x8960, text="B23").is_on([0x4232, 0x3320])
+        True
+        """
+        if self.text:
+            content = b"".join(word.to_bytes(2, "big") for word in words)
+            return content.startswith(self.text.encode("ascii"))
+        return bool(words) and words[0] in self.numbers
+
+    def mistakes(self) -> list[str]:
+        """Return what in the data cannot be meant so."""
+        if bool(self.text) == bool(self.numbers) or not self.text.isascii():
+            return [f"the mark at {self.address} is either numbers or an ASCII text"]
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +223,18 @@ class MeterModel:
     """Longest that an answer may take."""
     pause_s: Annotated[float, Field(ge=0)] = 0.0
     """Rest that the meter needs after each answer."""
+    frozen_s: Annotated[float, Field(gt=0)] = 120.0
+    """As long as this it may repeat itself to the last digit while current flows; more, where its
+    steps are coarse."""
+    marks: tuple[Mark, ...] = ()
+    """By which a scan knows it; any of them. Empty: only by what it measures."""
+    notes: tuple[str, ...] = ()
+    """What an electrician should know before he looks for the fault."""
 
     def mistakes(self) -> list[str]:
         """Return what in the data cannot be meant so."""
         found = [mistake for layout in self.layouts for mistake in layout.mistakes()]
+        found += [mistake for mark in self.marks for mistake in mark.mistakes()]
         numbers = [layout.sunspec_model for layout in self.layouts]
         if self.sunspec_bases:
             if None in numbers or len(set(numbers)) < len(numbers):
@@ -212,5 +284,9 @@ def meter_model(name: str) -> MeterModel:
     try:
         return known_models()[name]
     except KeyError:
-        known = ", ".join(known_models())
-        raise UnknownMeterModel(f"there is no meter model {name!r}; known are {known}") from None
+        alike = [known for known in known_models() if name.lower() in known]
+        close = alike or get_close_matches(name.lower(), known_models(), n=3, cutoff=0.5)
+        meant = f"did you mean {' or '.join(close[:3])}? " if close else ""
+        raise UnknownMeterModel(
+            f"there is no meter model {name!r}; {meant}`site-gateway meter models` lists them"
+        ) from None

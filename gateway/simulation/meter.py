@@ -25,7 +25,7 @@ from gateway.meters.model import Layout, MeterModel
 SUNSPEC_MARK = (0x5375, 0x6E53)
 SUNSPEC_COMMON = (1, 66)
 """Number and length of the model that every SunSpec device begins with."""
-SUNSPEC_LENGTHS = {203: 105, 213: 124}
+SUNSPEC_LENGTHS = {203: 105, 204: 105, 213: 124, 214: 124}
 SUNSPEC_END = (0xFFFF, 0)
 REGISTERS = 0x10000
 ALL_OTHER_UNITS = 0

@@ -85,7 +85,7 @@ async def test_failure_says_what_to_check(console, url, reason, advice):
 
 @pytest.mark.parametrize(
     ("url", "model", "words"),
-    [("http://x", "sunspec", "neither with tcp://"), (URL, "sdm", "known are carlo-gavazzi-em340")],
+    [("http://x", "sunspec", "neither with tcp://"), (URL, "sdm", "did you mean eastron-sdm54 or")],
 )
 async def test_slip_on_the_command_line_is_told(console, url, model, words):
     for command in (meter_commands.read(url, model, 1, console, meter_that()),):

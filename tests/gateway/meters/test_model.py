@@ -3,6 +3,8 @@
 import pytest
 
 from gateway.meters.model import (
+    CURRENTS,
+    Mark,
     MeterLibraryError,
     UnknownMeterModel,
     known_models,
@@ -30,9 +32,17 @@ def test_library_knows_the_meters_of_the_contract():
 
 
 @pytest.mark.parametrize("name", list(known_models()))
-def test_what_the_balancer_needs_is_one_read(name):
+def test_what_the_balancer_needs_is_one_read_if_the_meter_gives_so_much(name):
     for layout in meter_model(name).layouts:
-        assert sum(block.every == 1 for block in layout.blocks) == 1
+        reads = [block for block in layout.blocks if block.every == 1]
+        assert len(reads) == 1 or layout.max_registers < 20
+
+
+@pytest.mark.parametrize("name", list(known_models()))
+def test_the_three_currents_are_of_one_moment(name):
+    for layout in meter_model(name).layouts:
+        current = {a for q in CURRENTS for a in layout.values[q].addresses}
+        assert any(current <= set(block.addresses) for block in layout.blocks)
 
 
 @pytest.mark.parametrize("name", list(known_models()))
@@ -40,7 +50,7 @@ def test_every_model_says_where_its_registers_come_from(name):
     assert meter_model(name).sources
 
 
-def test_unknown_model_is_refused_with_those_that_are_known():
+def test_unknown_model_is_refused_with_those_that_may_be_meant():
     with pytest.raises(UnknownMeterModel, match="eastron-sdm630"):
         meter_model("sdm")
 
@@ -73,6 +83,14 @@ def test_shortest_data_file():
         pytest.param(
             "sources: [", "sunspec_bases: [40000]\nsources: [", "sunspec_model", id="no number"
         ),
+        pytest.param("address: 4", "address: 2", "on the registers of", id="two on one register"),
+        pytest.param("address: 4", "address: 65536", "65535", id="beyond the last register"),
+        pytest.param(
+            "layouts:",
+            "marks: [{function: 3, address: 1}]\nlayouts:",
+            "numbers or an ASCII text",
+            id="mark of nothing",
+        ),
         pytest.param("layouts:", "layouts: [", "a: ", id="no YAML"),
         pytest.param(VALID, "text", "a: ", id="no mapping"),
     ],
@@ -80,3 +98,20 @@ def test_shortest_data_file():
 def test_slip_in_a_data_file_is_refused(old, new, words):
     with pytest.raises(MeterLibraryError, match=words):
         parse_model("a", VALID.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("mark", "words", "is_on"),
+    [
+        (Mark(3, 0x8960, text="B23"), [0x4232, 0x3320], True),
+        (Mark(3, 0x8960, text="B23"), [0x4232, 0x3420], False),
+        (Mark(3, 0xC350, text="SOCO"), [0x534F, 0x434F], True),
+        (Mark(3, 0xC350, text="SOCO"), [], False),
+        (Mark(3, 0x0B, numbers=(1648, 1650)), [1650], True),
+        (Mark(3, 0x0B, numbers=(1648, 1650)), [1649], False),
+        (Mark(3, 0x0B, numbers=(1648, 1650)), [], False),
+    ],
+)
+def test_mark_is_a_number_or_the_beginning_of_a_text(mark, words, is_on):
+    assert mark.is_on(words) is is_on
+    assert mark.count == (2 if mark.text else 1)
