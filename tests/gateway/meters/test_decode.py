@@ -113,7 +113,7 @@ measured = st.builds(
     DecodedValues,
     currents=phases,
     voltages=st.builds(PhaseValues, *[st.floats(80, 300)] * 3),
-    powers=st.builds(PhaseValues, *[st.floats(1, 20_000)] * 3),
+    powers=st.builds(PhaseValues, *[st.floats(20, 20_000)] * 3),
     power_w=st.floats(-60_000, 60_000),
     energy_import_wh=st.floats(1_000, 9e7),
     energy_export_wh=st.floats(1_000, 9e7),
