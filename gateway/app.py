@@ -40,7 +40,7 @@ from gateway.maintenance import Maintenance
 from gateway.meter_news import MeterNews
 from gateway.metrics import Counters
 from gateway.parts import Parts
-from gateway.records import Enqueue, Kept, Write
+from gateway.records import Enqueue, Kept, SetAside, Write
 from gateway.restocking import Restocking
 from gateway.rounds import Rounds
 from gateway.routes import Routes
@@ -163,6 +163,7 @@ class Gateway:
     def _build_stations_side(self) -> None:
         self.stations = SiteStations(self.state)
         self.desk = StationDesk(
+            csms=self.site.csms,
             around=self.around,
             state=self.state,
             statuses=self.cloud.statuses,
@@ -335,6 +336,7 @@ class Gateway:
             commit=self.commit,
             limits_changed=self._unbalanced.set,
             spawn=self._beside.spawn,
+            close_abandoned=self.desk.close_abandoned,
         )
         while True:
             await house.keep(self.clock(), self.wall_clock())
@@ -404,6 +406,8 @@ class Gateway:
         for write in writes:
             if isinstance(write, Enqueue):
                 self.outbox.enqueued(write.row)
+            elif isinstance(write, SetAside):
+                self.outbox.set_aside()
         self._wake_cloud()
 
     def _turn(self, station_id: str) -> asyncio.Lock:

@@ -124,11 +124,14 @@ def _array(event: OutboxEvent) -> list[Any]:
                 event.reservation_id,
                 event.number_of_phases,
                 event.cable_max_current_a,
+                event.is_estimated or None,
+                event.clock_shift_s or None,
             ]
         )
     if isinstance(event, MetersSampled):
         meters = _meter_arrays(event.meter_values)
-        return _trimmed([_METERS, event.evse_id, event.connector_id, meters, event.transaction_id])
+        about = [event.transaction_id, event.clock_shift_s or None]
+        return _trimmed([_METERS, event.evse_id, event.connector_id, meters, *about])
     return _trimmed([_SECURITY, event.type, event.at, event.tech_info])
 
 
@@ -179,7 +182,9 @@ def _transaction_changed(fields: list[Any]) -> TransactionChanged:
         reservation_id,
         number_of_phases,
         cable_max_current_a,
-    ) = _padded(fields, 17)
+        is_estimated,
+        clock_shift_s,
+    ) = _padded(fields, 19)
     return TransactionChanged(
         event_type=EventType(event_type),
         at=datetime.fromisoformat(at),
@@ -198,12 +203,15 @@ def _transaction_changed(fields: list[Any]) -> TransactionChanged:
         reservation_id=reservation_id,
         number_of_phases=number_of_phases,
         cable_max_current_a=cable_max_current_a,
+        is_estimated=bool(is_estimated),
+        clock_shift_s=clock_shift_s or 0.0,
     )
 
 
 def _meters_sampled(fields: list[Any]) -> MetersSampled:
-    evse_id, connector_id, meter_values, transaction_id = _padded(fields, 4)
-    return MetersSampled(evse_id, connector_id, _meter_values(meter_values), transaction_id)
+    evse_id, connector_id, arrays, transaction_id, clock_shift_s = _padded(fields, 5)
+    values = _meter_values(arrays)
+    return MetersSampled(evse_id, connector_id, values, transaction_id, clock_shift_s or 0.0)
 
 
 def _security_event(fields: list[Any]) -> SecurityEventOccurred:

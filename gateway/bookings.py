@@ -11,6 +11,7 @@ Rows carry upstream EVSE numbers, connector 1, and no transaction id: that is pu
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gateway.closings import NEW_ONE, close_by_rule, heard_late
 from gateway.drafts import UPSTREAM_CONNECTOR, Draft, RemoteStart
 from gateway.events import (
     AuthorizationStatus,
@@ -59,7 +60,7 @@ def _started(draft: Draft, event: TransactionChanged) -> None:
         return
     for old in draft.table.running_on(draft.station_id, evse_id):
         if old.started_at <= event.at:
-            _close(draft, old, event.at)
+            close_by_rule(draft, old, NEW_ONE)
     _open(draft, event, evse_id, cloud_evse)
 
 
@@ -106,6 +107,7 @@ def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int
         charging_state=event.charging_state,
         remote_start_id=remote_start_id,
         is_start_queued=True,
+        last_heard_at=_last_instant(event),
     )
     draft.save(transaction)
     started = replace(event, register_wh=register_start_wh, remote_start_id=remote_start_id)
@@ -160,6 +162,7 @@ def _with_news(
         register_last_wh=last_wh,
         id_token=token,
         charging_state=event.charging_state or before.charging_state,
+        last_heard_at=max(before.last_heard_at or before.started_at, _last_instant(event)),
     )
 
 
@@ -172,14 +175,8 @@ def _ended(draft: Draft, event: TransactionChanged) -> None:
     if transaction.ended_at is not None:
         draft.transaction = transaction
         draft.is_duplicate = True
-        if end_wh not in (None, transaction.register_last_wh):
-            # It was closed by rule before its own end was heard.
-            draft.note(
-                "transaction.ended_twice",
-                transaction=transaction.number,
-                told_wh=transaction.register_last_wh,
-                late_wh=end_wh,
-            )
+        if transaction.is_estimated and transaction.ended_told_at is None:
+            heard_late(draft, transaction, replace(event, register_wh=end_wh), end_wh)
         return
     news = _with_news(draft, transaction, event, replace(registers, last_wh=end_wh))
     is_remote = event.stopped_reason == "Remote" or event.trigger_reason == "RemoteStop"
@@ -190,28 +187,6 @@ def _ended(draft: Draft, event: TransactionChanged) -> None:
         draft.note("transaction.ended_before_start", transaction=news.number, at=event.at)
     news = draft.save(replace(news, ended_at=event.at, stopped_reason=event.stopped_reason))
     draft.send(news.cloud_evse, replace(event, register_wh=end_wh), news)
-
-
-def _close(draft: Draft, transaction: Transaction, at: datetime) -> None:
-    """End by rule what the station will never end: its Stop was lost."""
-    draft.note(
-        "transaction.closed_by_rule",
-        transaction=transaction.number,
-        evse=transaction.evse_id,
-        register_wh=transaction.register_last_wh,
-        why="a new one started",
-    )
-    ended = TransactionChanged(
-        EventType.ENDED,
-        at,
-        None,
-        "AbnormalCondition",
-        0,
-        stopped_reason="Other",
-        register_wh=transaction.register_last_wh,
-    )
-    closed = draft.save(replace(transaction, ended_at=at, stopped_reason="Other"))
-    draft.send(closed.cloud_evse, ended, closed)
 
 
 def _late(draft: Draft, transaction: Transaction, event: TransactionChanged) -> None:
@@ -239,7 +214,7 @@ def _found_or_opened(draft: Draft, event: TransactionChanged) -> Transaction | N
         return None
     draft.note("transaction.start_made_up", evse=evse_id, at=event.at)
     for old in draft.table.running_on(draft.station_id, evse_id):
-        _close(draft, old, event.at)
+        close_by_rule(draft, old, NEW_ONE)
     registers = _registers(draft, event)
     started = TransactionChanged(
         EventType.STARTED,
@@ -382,6 +357,10 @@ def _registers(draft: Draft, event: TransactionChanged) -> Registers:
 
 def _first_instant(event: TransactionChanged) -> datetime:
     return min([event.at, *(value.at for value in event.meter_values)])
+
+
+def _last_instant(event: TransactionChanged) -> datetime:
+    return max([event.at, *(value.at for value in event.meter_values)])
 
 
 def _number(text: str | None) -> int | None:

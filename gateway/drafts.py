@@ -6,7 +6,15 @@ from datetime import datetime
 
 from gateway.events import TransactionChanged
 from gateway.outbox import lane_of
-from gateway.records import Enqueue, OutboxEvent, OutboxRow, SaveTransaction, Transaction, Write
+from gateway.records import (
+    Enqueue,
+    OutboxEvent,
+    OutboxRow,
+    SaveTransaction,
+    SetAside,
+    Transaction,
+    Write,
+)
 from gateway.slots import SlotTable
 from gateway.transaction_table import TransactionTable
 
@@ -48,6 +56,7 @@ class Draft:
     """Of the CALL that is booked."""
     changed: dict[int, Transaction] = field(default_factory=dict)
     rows: list[OutboxRow] = field(default_factory=list)
+    asides: list[SetAside] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     transaction: Transaction | None = None
     """The one the event is about, as it will be."""
@@ -64,11 +73,23 @@ class Draft:
     def send(
         self, cloud_evse: int, event: OutboxEvent, transaction: Transaction | None = None
     ) -> None:
+        self.rows.append(self._row(cloud_evse, event, transaction))
+
+    def set_aside(
+        self, transaction: Transaction, event: TransactionChanged, code: str, description: str
+    ) -> None:
+        """Keep for a person what must not go to the cloud by itself."""
+        row = self._row(transaction.cloud_evse, event, transaction)
+        self.asides.append(SetAside(row, self.now_utc, code, description))
+
+    def _row(
+        self, cloud_evse: int, event: OutboxEvent, transaction: Transaction | None
+    ) -> OutboxRow:
         is_offline = not self.is_cloud_connected
         if isinstance(event, TransactionChanged):
             is_offline = is_offline or event.is_offline  # E04.FR.03
             event = _upstream(event, cloud_evse, is_offline)
-        row = OutboxRow(
+        return OutboxRow(
             id=next(self.row_ids),
             lane=lane_of(cloud_evse),
             event=event,
@@ -77,7 +98,6 @@ class Draft:
             is_offline=is_offline,
             station_message_id=self.station_message_id,
         )
-        self.rows.append(row)
 
     def note(self, dotted: str, **facts: object) -> None:
         told = "".join(f" {name}={value}" for name, value in facts.items())
@@ -87,6 +107,7 @@ class Draft:
         return (
             *(SaveTransaction(transaction) for transaction in self.changed.values()),
             *(Enqueue(row) for row in self.rows),
+            *self.asides,
         )
 
 

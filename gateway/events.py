@@ -9,7 +9,7 @@ Energy is Wh, instants are aware UTC datetimes, `None` is unknown.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -187,6 +187,15 @@ class TransactionChanged:
     reservation_id: int | None = None
     number_of_phases: int | None = None
     cable_max_current_a: float | None = None
+    is_estimated: bool = False
+    """The gateway made it up: the station never told this end."""
+    clock_shift_s: float = 0.0
+    """What was added to every instant of it, the station's clock being wrong."""
+
+    @property
+    def told_at(self) -> datetime:
+        """When it occurred by the station's own clock."""
+        return self.at - timedelta(seconds=self.clock_shift_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +207,8 @@ class MetersSampled:
     connector_id: int
     meter_values: tuple[MeterValue, ...]
     transaction_id: str | None = None
+    clock_shift_s: float = 0.0
+    """What was added to every instant of it, the station's clock being wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Housekeeping:
         commit: Callable[[Sequence[Write]], Awaitable[None]],
         limits_changed: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
+        close_abandoned: Callable[[float, datetime], Awaitable[None]],
     ) -> None:
         self._parts = parts
         self._maintenance = maintenance
@@ -29,6 +30,7 @@ class Housekeeping:
         self._commit = commit
         self._limits_changed = limits_changed
         self._spawn = spawn
+        self._close_abandoned = close_abandoned
 
     async def keep(self, now: float, at: datetime) -> None:
         """Bring everything up to this instant."""
@@ -41,5 +43,6 @@ class Housekeeping:
             await self._commit(expired)
             parts.limits.take(expired)
             self._limits_changed()
+        await self._close_abandoned(now, at)
         if self._maintenance.has_idle_resets():
             self._spawn(self._maintenance.reset_idle())

@@ -142,6 +142,10 @@ class Outbox:
             self._add(replace(row, attempts=0, sent=None, sent_version=None, sent_with=()))
             self._lanes[row.lane].asked = None
 
+    def set_aside(self) -> None:
+        """Take note of a row that was committed into quarantine at once."""
+        self.quarantined += 1
+
     def needs_refill(self) -> list[LaneAsk]:
         """Return what to read from the store; often nothing.
 

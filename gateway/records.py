@@ -19,6 +19,9 @@ from gateway.events import (
 )
 from load_balancer.profiles import ChargingProfile
 
+REMEMBERED = 1000
+"""Transactions kept in memory, ended and delivered though they are: for late duplicates."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -64,6 +67,20 @@ class Transaction:
     is_start_queued: bool = False
     """Whether a Started has been put in the outbox (a 2.0.1 station may start without a token,
     which a 1.6 cloud cannot be told: such a Start waits for its token)."""
+    last_heard_at: datetime | None = None
+    """The newest instant the station has told of it."""
+    is_estimated: bool = False
+    """Ended by rule, with the last register heard: the station never told its end."""
+    register_offset_wh: float = 0.0
+    """What is added to the station's register since it fell in mid-transaction."""
+    refused_at_wh: float | None = None
+    """The register when the cloud refused its token; None: it did not, or none was known."""
+    started_told_at: datetime | None = None
+    """What the station called `started_at`, where its clock was not believed; else None."""
+    ended_told_at: datetime | None = None
+    clock_shift_s: float = 0.0
+    """What is added to the site's clock in this transaction, so that its length stays true though
+    the clock was set meanwhile."""
 
 
 OutboxEvent = TransactionChanged | MetersSampled | SecurityEventOccurred
@@ -211,6 +228,16 @@ class Quarantine:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row the cloud must not be sent unasked: into quarantine at once, for a person."""
+
+    row: OutboxRow
+    at: datetime
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A person's decision on a quarantined row: back into its lane, or gone."""
 
@@ -291,6 +318,7 @@ Write = (
     | CountAttempt
     | Confirm
     | Quarantine
+    | SetAside
     | Release
     | ForgetJourneys
     | SaveToken
@@ -311,7 +339,8 @@ class Kept:
 
     slots: tuple[Slot, ...] = ()
     running: tuple[Transaction, ...] = ()
-    """Transactions not ended, and ended ones that still have rows in the outbox."""
+    """Transactions not ended, ended ones that still have rows in the outbox, and the `REMEMBERED`
+    last ones: their stations may have missed our answer."""
     next_transaction_number: int = 1
     next_row_id: int = 1
     tokens: tuple[KnownToken, ...] = ()

@@ -8,13 +8,17 @@ transaction) is handed to `spawn`. Owns no socket, no clock, no task.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
+from gateway.abandoned import Abandoned, Patience
 from gateway.balancing import Deliveries, is_plugged
 from gateway.cloud_profiles import Change, CloudProfiles
 from gateway.commands import Command, RequestStop, Trigger
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreFailed
 from gateway.events import (
     Booted,
     ChargingState,
@@ -43,11 +47,12 @@ from gateway.station_events import (
     TransactionMoved,
     answer_station,
     ask_about,
+    settle,
 )
 from gateway.station_samples import latest_draw
 from gateway.status_board import StatusBoard
 from load_balancer.inputs import EvseKey
-from site_config.model import OcppVersion
+from site_config.model import Csms, OcppVersion
 
 DRAWING_A = 1.0
 """Less on a conductor is the station's own meter, not a car."""
@@ -74,6 +79,7 @@ class StationDesk:
     def __init__(
         self,
         *,
+        csms: Csms,
         around: Surroundings,
         state: SiteState,
         statuses: StatusBoard,
@@ -83,6 +89,15 @@ class StationDesk:
         notify: Notify,
         clock: Callable[[], float],
     ) -> None:
+        self._abandoned = Abandoned(
+            Patience(csms.close_free_after_s, csms.close_silent_after_s),
+            running=around.books.running,
+            is_here=lambda name: state.stations[name].is_connected,
+            is_in_site=lambda name, evse: (
+                name in state.stations and evse in state.stations[name].evses
+            ),
+            now=clock(),
+        )
         self._around = around
         self._state = state
         self._statuses = statuses
@@ -119,6 +134,21 @@ class StationDesk:
             await self.follow_up(followup)
         return codec.serialize_answer(event, reply.answer)
 
+    async def close_abandoned(self, now: float, at: datetime) -> None:
+        """End what no station will end; what cannot be stored is tried again the next time."""
+        around = self._around
+        for transaction, why in tuple(self._abandoned.due(now, at)):
+            close = partial(
+                around.books.close_by_rule,
+                transaction.number,
+                why,
+                now_utc=at,
+                is_cloud_connected=around.is_cloud_connected(),
+            )
+            with suppress(StoreFailed):
+                for followup in await settle(transaction.station_id, close, around):
+                    await self.follow_up(followup)
+
     # The connection.
 
     def connected(self, station_id: str, version: OcppVersion) -> None:
@@ -152,6 +182,7 @@ class StationDesk:
                 station.firmware = event.firmware_version
                 for delivery in self._deliveries.of(station_id):
                     delivery.booted()
+                self._abandoned.booted(station_id, self._clock(), self._around.clock_utc())
             case StatusChanged():
                 self._observe_status(station_id, event)
             case MetersSampled():
@@ -175,6 +206,7 @@ class StationDesk:
         evse = self._state.stations[station_id].evses.get(event.evse_id)
         if evse is None:
             return
+        self._abandoned.status(station_id, event, self._clock(), self._around.clock_utc())
         evse.status, evse.connector_id = event.status, event.connector_id
         if event.charging_state is not None or event.status is not ConnectorStatus.OCCUPIED:
             evse.charging_state = event.charging_state
@@ -254,9 +286,12 @@ class StationDesk:
             self._notify.log(f'station.refused station={station_id} asked={name} reason="{error}"')
 
     async def _moved(self, transaction: Transaction, event_type: EventType) -> None:
-        evse = self._state.stations[transaction.station_id].evses[transaction.evse_id]
+        evse = self._evse_state(transaction)
+        if evse is None:
+            return  # no longer in the site file; it is billed all the same
         before, state_before = evse.transaction_id, evse.charging_state
         began = before != transaction.uuid and transaction.ended_at is None
+        self._abandoned.heard(transaction)
         self._show(transaction, event_type)
         if began:
             now_utc = self._around.clock_utc()
@@ -272,10 +307,10 @@ class StationDesk:
             self._profiles.take(changes)
 
     def _show(self, transaction: Transaction, event_type: EventType) -> None:
-        key = EvseKey(transaction.station_id, transaction.evse_id)
-        evse = self._state.stations[key.station_id].evses.get(key.evse_id)
+        evse = self._evse_state(transaction)
         if evse is None:
-            return  # no longer in the site file; it is billed all the same
+            return
+        key = EvseKey(transaction.station_id, transaction.evse_id)
         current = self._around.books.open_on(*key)
         if current is not None and current.number != transaction.number:
             return  # late news of an older one
@@ -294,6 +329,10 @@ class StationDesk:
         delivery.transaction_began(transaction.station_transaction_id)
         if event_type is EventType.STARTED:
             evse.measured = evse.measured_at = None
+
+    def _evse_state(self, transaction: Transaction) -> EvseState | None:
+        station = self._state.stations.get(transaction.station_id)
+        return station.evses.get(transaction.evse_id) if station else None
 
     def _changed(self) -> None:
         self._notify.cloud()

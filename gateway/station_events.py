@@ -202,7 +202,7 @@ async def settle(
     async with around.turn(station_id):
         outcome = decide()
         await _store(outcome, around)
-    followups = tuple(Log(note) for note in outcome.notes)
+    followups = _moved(outcome, EventType.UPDATED)
     if outcome.stop is None:
         return followups
     stopped = outcome.stop

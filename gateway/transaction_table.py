@@ -9,10 +9,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from gateway.events import IdToken
-from gateway.records import Transaction
+from gateway.records import REMEMBERED, Transaction
 
-REMEMBERED = 1000
-"""Ended and delivered transactions kept for late duplicates."""
 RECENT_PER_EVSE = 16
 """A duplicate Start is looked for among so many of its EVSE."""
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.bookings import book, is_refused
+from gateway.closings import Why, close_by_rule
 from gateway.cloud_profiles import RunningTransaction
 from gateway.drafts import Draft, RemoteStart
 from gateway.events import (
@@ -112,20 +113,7 @@ class TransactionBooks:
         seen = None if _needs_number(event, is_numbered) else fingerprint(event)
         if seen is not None and (station_id, seen) in self._heard:
             return self._repeated(station_id, event, seen)
-        draft = Draft(
-            station_id=station_id,
-            is_numbered=is_numbered,
-            now_utc=now_utc,
-            is_cloud_connected=is_cloud_connected,
-            table=self._table,
-            slots=self._slots,
-            remote_starts=tuple(self._remote_starts),
-            numbers=self._numbers(),
-            row_ids=self._row_ids,
-            uuids=iter(self._new_uuid, None),
-            next_number=self._next_number,
-            station_message_id=message_id,
-        )
+        draft = self._draft(station_id, is_numbered, now_utc, is_cloud_connected, message_id)
         book(draft, event)
         writes = draft.writes()
         if not writes:
@@ -142,6 +130,22 @@ class TransactionBooks:
             station_id=station_id,
             fingerprint=seen,
             used=draft.used,
+        )
+
+    def close_by_rule(
+        self, number: int, why: Why, *, now_utc: datetime, is_cloud_connected: bool
+    ) -> Outcome:
+        """End a transaction whose station will not: what it bills is an estimate."""
+        transaction = self._table.by_number(number)
+        if transaction is None or transaction.ended_at is not None:
+            return Outcome(transaction=transaction)
+        draft = self._draft(transaction.station_id, False, now_utc, is_cloud_connected)
+        close_by_rule(draft, transaction, why)
+        return Outcome(
+            writes=draft.writes(),
+            transaction=draft.transaction,
+            notes=tuple(draft.notes),
+            station_id=transaction.station_id,
         )
 
     def security_event(
@@ -337,6 +341,29 @@ class TransactionBooks:
         return tuple(found for found in self._table.running() if is_refused(found))
 
     # Inside.
+
+    def _draft(
+        self,
+        station_id: str,
+        is_numbered: bool,
+        now_utc: datetime,
+        is_cloud_connected: bool,
+        message_id: str | None = None,
+    ) -> Draft:
+        return Draft(
+            station_id=station_id,
+            is_numbered=is_numbered,
+            now_utc=now_utc,
+            is_cloud_connected=is_cloud_connected,
+            table=self._table,
+            slots=self._slots,
+            remote_starts=tuple(self._remote_starts),
+            numbers=self._numbers(),
+            row_ids=self._row_ids,
+            uuids=iter(self._new_uuid, None),
+            next_number=self._next_number,
+            station_message_id=message_id,
+        )
 
     def _numbers(self) -> Iterator[int]:
         while True:

@@ -207,6 +207,11 @@ class Csms(Model):
     """A live limit is renewed this often, s; it ends in the safe current after three times that."""
     ping_interval_s: Seconds = 30.0
     """Time between WebSocket pings to a station, s."""
+    close_free_after_s: Annotated[float, Field(ge=60, allow_inf_nan=False)] = 600.0
+    """A transaction whose EVSE is reported free, or whose station booted and says no more of it, is
+    closed after so long with the last register heard, s."""
+    close_silent_after_s: Annotated[float, Field(ge=3600, allow_inf_nan=False)] = 259_200.0
+    """So is one whose station is away and has been silent about it for so long, s."""
 
 
 class OnLoss(StrEnum):

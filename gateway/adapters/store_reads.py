@@ -20,6 +20,7 @@ from gateway.events import AuthorizationStatus, ChargingState, IdToken, IdTokenI
 from gateway.journey import Journey
 from gateway.outbox import lane_of
 from gateway.records import (
+    REMEMBERED,
     CircuitLimit,
     Kept,
     KnownToken,
@@ -43,7 +44,10 @@ _QUARANTINED = (
 _RUNNING = (
     f"{_TRANSACTIONS} WHERE number IN (SELECT number FROM transactions WHERE ended_at IS NULL "  # noqa: S608 - constants
     "UNION SELECT transaction_number FROM outbox "
-    "UNION SELECT transaction_number FROM quarantine) ORDER BY number"
+    "UNION SELECT transaction_number FROM quarantine "
+    # By number, not by time: the machine's clock may be wrong at its start.
+    "UNION SELECT * FROM "
+    f"(SELECT number FROM transactions ORDER BY number DESC LIMIT {REMEMBERED})) ORDER BY number"
 )
 # Counts in the index alone, then looks at one row of each lane.
 _LANES = (
@@ -174,6 +178,13 @@ def _transaction(fields: Any) -> Transaction:
         cloud_number=f["cloud_number"],
         verdict=None if verdict is None else AuthorizationStatus(verdict),
         is_start_queued=bool(f["is_start_queued"]),
+        last_heard_at=_maybe_at(f["last_heard_at"]),
+        is_estimated=bool(f["is_estimated"]),
+        register_offset_wh=f["register_offset_wh"],
+        refused_at_wh=f["refused_at_wh"],
+        started_told_at=_maybe_at(f["started_told_at"]),
+        ended_told_at=_maybe_at(f["ended_told_at"]),
+        clock_shift_s=f["clock_shift_s"],
     )
 
 

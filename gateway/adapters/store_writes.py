@@ -33,6 +33,7 @@ from gateway.records import (
     SaveSlot,
     SaveToken,
     SaveTransaction,
+    SetAside,
     Write,
 )
 
@@ -133,6 +134,13 @@ TRANSACTION_COLUMNS = (
     "cloud_number",
     "verdict",
     "is_start_queued",
+    "last_heard_at",
+    "is_estimated",
+    "register_offset_wh",
+    "refused_at_wh",
+    "started_told_at",
+    "ended_told_at",
+    "clock_shift_s",
 )
 OUTBOX_COLUMNS = (
     "id",
@@ -236,6 +244,13 @@ def _save_transaction(write: SaveTransaction) -> list[Statement]:
                 t.cloud_number,
                 t.verdict,
                 t.is_start_queued,
+                _maybe_instant(t.last_heard_at),
+                t.is_estimated,
+                t.register_offset_wh,
+                t.refused_at_wh,
+                _maybe_instant(t.started_told_at),
+                _maybe_instant(t.ended_told_at),
+                t.clock_shift_s,
             ),
         )
     ]
@@ -271,6 +286,12 @@ def _count_attempt(write: CountAttempt) -> list[Statement]:
 def _quarantine(write: Quarantine) -> list[Statement]:
     why = (instant(write.at), write.code, write.description, write.row_id)
     return [(_QUARANTINE, why), (_FORGET, (write.row_id,))]
+
+
+def _set_aside(write: SetAside) -> list[Statement]:
+    # By way of the outbox, so that its number is never given again.
+    verdict = Quarantine(write.row.id, write.at, write.code, write.description)
+    return _enqueue(Enqueue(write.row)) + _quarantine(verdict)
 
 
 def _release(write: Release) -> list[Statement]:
@@ -361,6 +382,7 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     CountAttempt: _count_attempt,
     Confirm: _confirm,
     Quarantine: _quarantine,
+    SetAside: _set_aside,
     Release: _release,
     ForgetJourneys: _forget_journeys,
     SaveToken: _save_token,

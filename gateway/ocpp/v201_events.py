@@ -48,6 +48,8 @@ from gateway.ocpp.v201_words import (
 )
 
 LONGEST_TRANSACTION_ID = 36
+VENDOR_ID = "site-gateway"
+"""Whose customData it is."""
 
 OTHER_ACTIONS = frozenset(
     {
@@ -232,6 +234,8 @@ def _transaction_event(event: TransactionChanged) -> Payload:
     meter_values = serialize_meter_values(_with_register(event), event.register_wh)
     if meter_values:
         payload["meterValue"] = meter_values
+    if event.is_estimated:
+        payload["customData"] = {"vendorId": VENDOR_ID, "estimated": True}
     return payload
 
 

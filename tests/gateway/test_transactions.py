@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.closings import BOOTED, FREE
 from gateway.events import (
     AuthorizationStatus,
     ChargingState,
@@ -20,7 +21,15 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
-from gateway.records import Enqueue, Kept, OutboxRow, SaveSetting, SaveTransaction, Transaction
+from gateway.records import (
+    Enqueue,
+    Kept,
+    OutboxRow,
+    SaveSetting,
+    SaveTransaction,
+    SetAside,
+    Transaction,
+)
 from gateway.slots import SlotTable
 from gateway.transactions import Outcome, TransactionBooks
 from site_config.model import Site
@@ -59,6 +68,7 @@ class Desk:
         self.transactions: dict[int, Transaction] = {}
         self.settings: dict[str, SaveSetting] = {}
         self.rows: list[OutboxRow] = []
+        self.asides: list[SetAside] = []
         self.notes: list[str] = []
         self.restart()
 
@@ -95,6 +105,8 @@ class Desk:
                     self.settings[key] = write
                 case Enqueue(row):
                     self.rows.append(row)
+                case SetAside():
+                    self.asides.append(write)
         self.books.accept(outcome)
         self.notes += outcome.notes
 
@@ -238,9 +250,55 @@ def test_start_over_an_open_transaction_closes_it_with_the_last_register():
     closing = desk.rows[2].event
     assert (closing.register_wh, closing.stopped_reason) == (140, "Other")
     assert closing.trigger_reason == "AbnormalCondition"
-    assert desk.transactions[lost.number].ended_at == at(900)
+    assert desk.transactions[lost.number].ended_at == at(10), "the time of that register"
+    assert desk.transactions[lost.number].is_estimated
+    assert closing.is_estimated
     assert desk.books.open_on("A", 1).number != lost.number
     assert any("transaction.closed_by_rule" in note for note in desk.notes)
+
+
+def test_real_end_after_an_end_by_rule_waits_for_a_person_and_the_cloud_hears_one_end():
+    desk = Desk()
+    lost = desk.hear(start(0, 100)).transaction
+    desk.hear(meters(lost.number, 10, "140"))
+    desk.hear(start(900, 150))
+
+    late = desk.hear(stop(lost.number, 300, 145))
+    again = desk.hear(stop(lost.number, 300, 145))
+    desk.restart()
+    after_restart = desk.hear(stop(lost.number, 301, 145))
+
+    assert desk.told() == [STARTED, UPDATED, ENDED, STARTED]
+    (aside,) = desk.asides
+    assert (aside.code, aside.row.transaction) == ("EndedByRule", lost.number)
+    assert aside.row.event.register_wh == 145
+    assert "with 140.0 Wh" in aside.description
+    assert "145" in aside.description
+    assert late.is_duplicate and again.is_duplicate and after_restart.is_duplicate
+    kept = desk.transactions[lost.number]
+    assert (kept.register_last_wh, kept.ended_told_at) == (140, at(300))
+    assert any("transaction.ended_twice" in note and "late_wh=145" in note for note in desk.notes)
+
+
+def test_close_by_rule_of_what_has_ended_meanwhile_does_nothing():
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    desk.hear(stop(number))
+
+    outcome = desk.books.close_by_rule(number, FREE, now_utc=at(900), is_cloud_connected=True)
+
+    assert outcome.writes == ()
+
+
+def test_transaction_of_which_nothing_was_heard_ends_as_it_began():
+    desk = Desk()
+    number = desk.hear(start(5, 100)).transaction.number
+
+    desk.store(desk.books.close_by_rule(number, BOOTED, now_utc=at(900), is_cloud_connected=True))
+
+    ended = desk.last()
+    assert (ended.at, ended.register_wh, ended.stopped_reason) == (at(5), 100, "PowerLoss")
+    assert ended.is_estimated
 
 
 def test_late_start_of_an_earlier_transaction_does_not_close_a_later_one():

@@ -53,6 +53,9 @@ def transaction_json(transaction: Transaction) -> dict[str, Any]:
         "energy_wh": None if start_wh is None or last_wh is None else last_wh - start_wh,
         "register_start_wh": start_wh,
         "register_last_wh": last_wh,
+        "estimated": transaction.is_estimated,
+        "started_told_at": _instant(transaction.started_told_at),
+        "ended_told_at": _instant(transaction.ended_told_at),
     }
 
 

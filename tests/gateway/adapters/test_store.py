@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.adapters import store_reads
 from gateway.adapters.store import open_store
 from gateway.errors import StoreFailed
 from gateway.events import (
@@ -23,6 +24,7 @@ from gateway.events import (
     SecurityEventOccurred,
 )
 from gateway.records import (
+    REMEMBERED,
     CircuitLimit,
     Confirm,
     CountAttempt,
@@ -47,6 +49,7 @@ from gateway.records import (
     SaveSlot,
     SaveToken,
     SaveTransaction,
+    SetAside,
     Slot,
     StoredProfile,
     Transaction,
@@ -130,6 +133,13 @@ FULL_TRANSACTION = transaction(
     cloud_number=-3,
     verdict=AuthorizationStatus.CONCURRENT_TX,
     is_start_queued=True,
+    last_heard_at=LATER,
+    is_estimated=True,
+    register_offset_wh=43.5,
+    refused_at_wh=1200.0,
+    started_told_at=NOON - timedelta(days=20_000),
+    ended_told_at=LATER,
+    clock_shift_s=-7200.5,
 )
 PROFILE = ChargingProfile(
     id=-5,
@@ -170,8 +180,8 @@ FOR_EVER = replace(LIMIT, source=LimitSource.MQTT, until=None)
         ),
         pytest.param(
             [SaveTransaction(transaction(7)), SaveTransaction(transaction(7, ended_at=LATER))],
-            {"next_transaction_number": 8},
-            id="an ended transaction is no longer running",
+            {"running": (transaction(7, ended_at=LATER),), "next_transaction_number": 8},
+            id="an ended transaction is known for late words of its station",
         ),
         pytest.param(
             [SaveTransaction(transaction(7, ended_at=LATER)), Enqueue(row(1, transaction=7))],
@@ -304,6 +314,28 @@ async def test_a_retried_row_is_back_in_its_old_place_to_be_encoded_anew(path):
 
         assert await store.read_lane("evse/1", 0, 10) == [row(1, message_id="m-1"), row(2)]
         assert await store.quarantined() == []
+
+
+async def test_a_row_set_aside_was_in_no_lane_and_its_number_is_not_given_again(path):
+    async with opened(path) as store:
+        await store.commit([SetAside(row(5, transaction=7), LATER, "EndedByRule", "told already")])
+
+        assert await store.lanes() == []
+        assert await store.quarantined() == [
+            QuarantinedRow(row(5, transaction=7), LATER, "EndedByRule", "told already")
+        ]
+        await store.commit([Release(5, is_retried=False)])
+        assert (await store.load()).next_row_id == 6
+
+
+async def test_only_the_last_ended_transactions_are_known_at_the_next_start(path, monkeypatch):
+    query = store_reads._RUNNING.replace(str(REMEMBERED), "2")
+    monkeypatch.setattr(store_reads, "_RUNNING", query)
+    ended = [transaction(number, ended_at=LATER) for number in (2, 3, 4)]
+
+    kept = await after_reopening(path, *map(SaveTransaction, [transaction(1), *ended]))
+
+    assert [found.number for found in kept.running] == [1, 3, 4]
 
 
 async def test_a_discarded_row_is_gone(path):
