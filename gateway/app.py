@@ -29,6 +29,7 @@ from gateway.cloud_door import CloudDoor
 from gateway.cloud_news import CloudNews
 from gateway.cloud_speech import CloudSpeech
 from gateway.commands import StatusAnswer
+from gateway.commissioning.procedure import Procedure
 from gateway.events import (
     AuthorizeAsked,
     IdToken,
@@ -87,16 +88,18 @@ async def run(
     on_built: Callable[["Gateway"], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], datetime] = utc_now,
+    commissioning: Procedure | None = None,
 ) -> None:
     """Run the gateway of a proved site until `stop` is set.
 
-    `on_built` is handed the gateway before anything runs, for whoever wants to look inside.
+    `on_built` is handed the gateway before anything runs, for whoever wants to look inside. With
+    `commissioning` it limits the EVSEs, and nobody calls the cloud: what is drawn is not billed.
     Raises StoreFailed, SlotConflict or OSError before anything is answered when it cannot start.
     """
     store = await open_store(data_dir / DATABASE)
     try:
         kept = await store.load()
-        gateway = Gateway(site, store, kept, clock, wall_clock)
+        gateway = Gateway(site, store, kept, clock, wall_clock, commissioning=commissioning)
         await gateway.restore(kept)
         on_built(gateway)
         async with gateway.server:
@@ -120,8 +123,11 @@ class Gateway:
         kept: Kept,
         clock: Callable[[], float],
         wall_clock: Callable[[], datetime],
+        *,
+        commissioning: Procedure | None = None,
     ) -> None:
         self.site, self.store = site, store
+        self.commissioning = commissioning
         self.clock, self.wall_clock = clock, wall_clock
         self.parts = Parts.of(
             site, kept, firmware=package_version("site-gateway"), at=self.wall_clock()
@@ -175,7 +181,7 @@ class Gateway:
         )
         self.rounds = Rounds(
             balancer=Balancer(self.site),
-            view=SiteView(self.state, self.deliveries, self.parts.authorities),
+            view=SiteView(self.state, self.deliveries, self.parts.authorities, self.commissioning),
             state=self.state,
             deliveries=self.deliveries,
             stations=self.stations,
@@ -298,7 +304,7 @@ class Gateway:
                 for work in (
                     self._balance(),
                     self._keep_house(),
-                    self.uplink.run(),
+                    stop.wait() if self.commissioning else self.uplink.run(),
                     poll_meters(
                         self.site,
                         meters.read,

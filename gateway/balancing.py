@@ -11,6 +11,8 @@ from datetime import datetime
 from gateway.circuit_limits import CircuitLimits
 from gateway.cloud_profiles import CloudProfiles, RunningTransaction
 from gateway.commands import SetProfile
+from gateway.commissioning.observation import EvseSight, Sight
+from gateway.commissioning.procedure import Procedure
 from gateway.events import ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery, StationForms
 from gateway.site_state import EvseState, SiteState
@@ -90,6 +92,8 @@ class SiteView:
     state: SiteState
     deliveries: Deliveries
     authorities: Authorities
+    commissioning: Procedure | None = None
+    """An electrician finds out how the site is wired; None: it is in use."""
 
     def at(self, now: float, at: datetime) -> SiteInputs:
         evses = tuple(
@@ -101,7 +105,6 @@ class SiteView:
     def _evse(self, key: EvseKey, evse: EvseState, now: float, at: datetime) -> EvseInput:
         is_running = evse.transaction_id is not None
         evse.believed_a = self.deliveries[key].believed_a(now)
-        ceiling_a = self.authorities.ceiling_a(evse.cloud_evse, at)
         return EvseInput(
             key=key,
             is_reachable=self.state.stations[key.station_id].is_connected,
@@ -109,10 +112,33 @@ class SiteView:
             believed_a=evse.believed_a,
             measured=evse.measured,
             measured_at=evse.measured_at,
-            ceilings=() if ceiling_a is None else (Ceiling(Rule.CLOUD_PROFILE, ceiling_a),),
+            ceilings=tuple(self._ceilings(key, evse, at)),
             energy_wh=(evse.energy_wh or 0.0) if is_running else 0.0,
             minimum_a=self.deliveries[key].minimum_a,
             has_transaction=is_running,
+        )
+
+    def _ceilings(self, key: EvseKey, evse: EvseState, at: datetime) -> Iterable[Ceiling]:
+        ceiling_a = self.authorities.ceiling_a(evse.cloud_evse, at)
+        if ceiling_a is not None:
+            yield Ceiling(Rule.CLOUD_PROFILE, ceiling_a)
+        if self.commissioning is not None:
+            yield Ceiling(Rule.COMMISSIONING, self.commissioning.ceiling_a(key))
+
+    def sight(self) -> Sight:
+        """Return the site as commissioning sees it."""
+        circuits = self.state.site.circuits.items()
+        meters = {name: self.state.meters[c.meter] for name, c in circuits if c.meter}
+        return Sight(
+            {name: m.reading for name, m in meters.items() if m.reading and m.is_healthy},
+            {
+                EvseKey(name, evse_id): EvseSight(
+                    evse.transaction_id is not None and evse.charging_state not in NOT_WANTING,
+                    evse.limit_a,
+                    evse.measured,
+                )
+                for name, evse_id, evse in self.state.evse_states()
+            },
         )
 
     def _circuits(self, at: datetime) -> Iterable[CircuitInput]:

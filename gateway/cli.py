@@ -9,9 +9,11 @@ import json
 import logging
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -74,6 +76,56 @@ def run(
     _log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     data.mkdir(parents=True, exist_ok=True)
     _run_until_signalled(lambda stop: _gateway(site, data, stop=stop))
+
+
+@app.command()
+def commission(
+    site_file: SiteFile,
+    station: Annotated[
+        list[str] | None, typer.Option(help="Only this one; may be given several times.")
+    ] = None,
+    high_a: Annotated[float, typer.Option(help="What a vehicle is offered at most, A.")] = 16.0,
+    patience_min: Annotated[float, typer.Option(help="Ends when no vehicle came so long.")] = 15,
+    as_json: Annotated[bool, typer.Option("--json", help="The report for scripts.")] = False,
+) -> None:
+    """Find out how the site is wired: one vehicle at a time is given more and less current.
+
+    Plug a vehicle in, one-phase if you can, and show any card. Nothing is billed, no limit of the
+    site file is exceeded, the cloud is not called; the gateway itself must not be running.
+    """
+    from gateway.app import run as run_gateway
+    from gateway.commissioning import command
+    from gateway.commissioning.procedure import Procedure
+
+    output = Console(stderr=True) if as_json else console
+    site = _proved_site(site_file)
+    if missing := command.what_is_missing(site):
+        output.print(f"[bold red]{missing}[/]")
+        raise typer.Exit(EXIT_SITE_FILE)
+    if unknown := set(station or ()) - site.stations.keys():
+        output.print(f"[bold red]no such station: {', '.join(sorted(unknown))}[/]")
+        raise typer.Exit(EXIT_SITE_FILE)
+    procedure = Procedure(site, high_a=high_a, only=frozenset(station or ()), told=output.print)
+
+    async def commissioned(stop: asyncio.Event, data: Path) -> None:
+        trial = command.for_trial(site)
+        running = run_gateway(trial, data, stop=stop, commissioning=procedure)
+        watching = command.watch(
+            procedure,
+            output,
+            pause=asyncio.sleep,
+            clock=time.monotonic,
+            patience_s=60 * patience_min,
+            is_stopped=stop.is_set,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(running)
+            await watching
+            stop.set()
+
+    with TemporaryDirectory() as data:
+        _run_until_signalled(lambda stop: commissioned(stop, Path(data)))
+    raise typer.Exit(command.report(procedure, site, output, is_json=as_json))
 
 
 @app.command()

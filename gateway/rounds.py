@@ -36,6 +36,8 @@ class Rounds:
         now, at = self.clock(), self.clock_utc()
         decision = self.balancer.step(self.view.at(now, at), now)
         self.state.apply(decision, at)
+        if self.view.commissioning is not None:
+            self.view.commissioning.step(self.view.sight(), now)
         for name, circuit in self.state.circuits.items():
             circuit.limited_by = self.view.authorities.limits.in_words(name, at)
         for event in decision.events:

@@ -18,6 +18,8 @@ class Rule(StrEnum):
     MQTT = "mqtt"
     CLOUD_PROFILE = "cloud_profile"
     EVSE_MAXIMUM = "evse_maximum"
+    COMMISSIONING = "commissioning"
+    """An electrician is finding out how the site is wired."""
     FAIR_SHARE = "fair_share"
     """The fuse is full and several EVSEs share it."""
     MINIMUM_UNAVAILABLE = "minimum_unavailable"
@@ -43,6 +45,7 @@ SENTENCES = {
     Rule.MQTT: "The MQTT limit allows {value} at {place}, where {compared} would be used.",
     Rule.CLOUD_PROFILE: "The cloud allows {value} at {place}, where {compared} would be used.",
     Rule.EVSE_MAXIMUM: "The EVSE itself takes {value} at most; nothing else is below {compared}.",
+    Rule.COMMISSIONING: "Commissioning allows {value} now, so that the meters show one EVSE alone.",
     Rule.FAIR_SHARE: "{value} is its fair share of {place}, whose fuse allows {compared}.",
     Rule.MINIMUM_UNAVAILABLE: "Waits its turn: {value} are free at {place}, it needs {compared}.",
     Rule.RISING: "Rises slowly: {value} now, up to {compared} are free for it.",

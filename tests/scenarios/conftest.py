@@ -92,6 +92,8 @@ class Depot:
 
     def __init__(self, site, cloud, data_dir, clock):
         self.site, self.cloud, self.data_dir, self.clock = site, cloud, data_dir, clock
+        self.options = {}
+        """More of `run`'s arguments."""
         self.gateway: Gateway | None = None
         self.listening: Listening | None = None
         self._stop = asyncio.Event()
@@ -116,6 +118,7 @@ class Depot:
                 on_built=self._built,
                 clock=self.clock.monotonic,
                 wall_clock=self.clock.wall,
+                **self.options,
             )
         )
         waiting = asyncio.create_task(ready.wait())
@@ -218,12 +221,14 @@ async def depot_of(tmp_path):
     """`async with depot_of("ocpp1.6") as depot`: a running site before a cloud of that version."""
 
     @asynccontextmanager
-    async def running(cloud_version, *, evse_count=3, **changes):
+    async def running(cloud_version, *, evse_count=3, options=None, **changes):
         behaviour = CloudBehaviour(evse_count=evse_count)
         clock = HandClock()
         strict = Cloud(protocols=[cloud_version], behaviour=behaviour, wall_clock=clock.wall)
         async with strict as cloud:
             depot = Depot(site_of(cloud, **changes), cloud, tmp_path / "data", clock)
+            if options is not None:
+                depot.options = options(depot.site)
             await depot.start()
             try:
                 yield depot
