@@ -15,6 +15,7 @@ from gateway.commissioning.observation import EvseSight, Sight
 from gateway.commissioning.procedure import Procedure
 from gateway.events import ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery, StationForms
+from gateway.limiters import Limiters
 from gateway.site_state import EvseState, SiteState
 from load_balancer.decision import Decision, LimitCut, MeterBack, MeterLost
 from load_balancer.inputs import Ceiling, CircuitInput, EvseInput, EvseKey, SiteInputs
@@ -75,6 +76,7 @@ class Authorities:
     """Everybody who may lower a limit."""
 
     limits: CircuitLimits
+    limiters: Limiters
     profiles: CloudProfiles
     running: Running
 
@@ -83,6 +85,14 @@ class Authorities:
         if not self.profiles.may_limit(cloud_evse):
             return None
         return self.profiles.ceiling_a(cloud_evse, at, self.running(cloud_evse))
+
+    def in_words(self, circuit: str, rule: Rule, limit_a: float, at: datetime) -> str:
+        """Say, for the page, what limits a circuit to so much."""
+        if rule is Rule.DEMAND:
+            return f"demand tariff: {limit_a:g} A for the rest of this quarter hour"
+        if rule is Rule.CLOUD_PROFILE:
+            return f"the cloud: {limit_a:g} A"
+        return self.limits.in_words(circuit, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,7 @@ class SiteView:
     """An electrician finds out how the site is wired; None: it is in use."""
 
     def at(self, now: float, at: datetime) -> SiteInputs:
+        self.authorities.limiters.observe(self.state, now, at)
         evses = tuple(
             self._evse(EvseKey(name, evse_id), evse, now, at)
             for name, evse_id, evse in self.state.evse_states()
@@ -122,6 +133,7 @@ class SiteView:
         ceiling_a = self.authorities.ceiling_a(evse.cloud_evse, at)
         if ceiling_a is not None:
             yield Ceiling(Rule.CLOUD_PROFILE, ceiling_a)
+        yield from self.authorities.limiters.on_evse(key)
         if self.commissioning is not None:
             yield Ceiling(Rule.COMMISSIONING, self.commissioning.ceiling_a(key))
 
@@ -145,6 +157,7 @@ class SiteView:
         site_ceiling_a = self.authorities.profiles.site_ceiling_a(at)
         for name, circuit in self.state.site.circuits.items():
             limits = self.authorities.limits.ceilings(name, at)
+            limits += self.authorities.limiters.on_circuit(name)
             if circuit.parent is None and site_ceiling_a is not None:
                 limits = (*limits, Ceiling(Rule.CLOUD_PROFILE, site_ceiling_a))
             meter = self.state.meters.get(circuit.meter) if circuit.meter else None

@@ -1,4 +1,4 @@
-"""What people allow a circuit: operator, MQTT and the weekly windows of the site file. Pure.
+"""What people allow a circuit: operator, MQTT, and windows and contract of the site file. Pure.
 
 Authority is bounded here: nobody raises a limit above the installer's rating. All limits hold at
 once; the balancer takes the lowest and names it. Currents A RMS per phase, instants aware UTC.
@@ -89,7 +89,9 @@ class CircuitLimits:
         windows = [
             Ceiling(Rule.SCHEDULE, window.limit_a) for window in self.open_windows(circuit, at)
         ]
-        return (*people, *windows)
+        contract_a = self._site.circuits[circuit].contract_a
+        contract = [] if contract_a is None else [Ceiling(Rule.CONTRACT, contract_a)]
+        return (*people, *windows, *contract)
 
     def open_windows(self, circuit: str, at: datetime) -> Sequence[LimitWindow]:
         local = at.astimezone(self._zone)
@@ -99,6 +101,9 @@ class CircuitLimits:
         """Name the lowest limit of a circuit, for the page."""
         lowest_a = self._site.circuits[circuit].rating_a
         words = f"rating {ratings(self._site.circuits[circuit])}"
+        contract_a = self._site.circuits[circuit].contract_a
+        if contract_a is not None and contract_a < lowest_a:
+            lowest_a, words = contract_a, f"contract: {contract_a:g} A"
         for limit in self.in_force(at):
             if limit.circuit == circuit and limit.limit_a < lowest_a:
                 until = f" until {self._local(limit.until)}" if limit.until else ""

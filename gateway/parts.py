@@ -16,6 +16,7 @@ from gateway.cloud_profiles import CloudProfiles, EvseSupply, RunningTransaction
 from gateway.cloud_station import CloudStation
 from gateway.configuration import Configuration
 from gateway.events import Booted
+from gateway.limiters import Limiters
 from gateway.outbox import Outbox
 from gateway.records import Kept
 from gateway.registration import BackOff, Registration
@@ -41,6 +42,7 @@ class Parts:
     state: SiteState
     profiles: CloudProfiles
     limits: CircuitLimits
+    limiters: Limiters
     deliveries: Deliveries
     sampling: Sampling
     outbox: Outbox
@@ -68,6 +70,7 @@ class Parts:
             state=state,
             profiles=CloudProfiles(kept.profiles, _supplies(state), site.site.voltage_v),
             limits=CircuitLimits(site, kept.circuit_limits),
+            limiters=Limiters(site),
             deliveries=Deliveries(site),
             sampling=Sampling(),
             outbox=outbox,
@@ -80,7 +83,7 @@ class Parts:
 
     @property
     def authorities(self) -> Authorities:
-        return Authorities(self.limits, self.profiles, self.running)
+        return Authorities(self.limits, self.limiters, self.profiles, self.running)
 
     def running(self, cloud_evse: int) -> RunningTransaction | None:
         """Return what runs on an EVSE upstream."""

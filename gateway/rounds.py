@@ -39,7 +39,9 @@ class Rounds:
         if self.view.commissioning is not None:
             self.view.commissioning.step(self.view.sight(), now)
         for name, circuit in self.state.circuits.items():
-            circuit.limited_by = self.view.authorities.limits.in_words(name, at)
+            circuit.limited_by = self.view.authorities.in_words(
+                name, decision.circuits[name].rule, min(circuit.limit), at
+            )
         for event in decision.events:
             self.log(log_line(event))
         self.deliveries.want(decision)

@@ -12,7 +12,7 @@ Rule 5: Same history, same decision.
 """
 
 from collections.abc import Sequence
-from operator import add, gt
+from operator import add, gt, sub
 
 from load_balancer.circuits import CircuitNode, CircuitTree
 from load_balancer.decision import (
@@ -34,6 +34,7 @@ from load_balancer.inputs import (
     MeterReading,
     SiteInputs,
 )
+from load_balancer.limiters.fuse_allowance import FuseAllowance
 from load_balancer.metering import Draws, MeteredCircuit
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Rule
@@ -74,6 +75,11 @@ class Balancer:
             for circuit in self._tree.circuits
             if circuit.meter is not None
         }
+        self._allowances = {
+            circuit.index: FuseAllowance(circuit.rating, circuit.allowance)
+            for circuit in self._tree.circuits
+            if circuit.allowance is not None and circuit.meter is not None
+        }
         self._keys = [memory.node.key for memory in self._memories]
         self._policies: list[Distrust | None] = []
         """For each circuit, the meter that is not trusted there."""
@@ -88,12 +94,13 @@ class Balancer:
         """Decide every limit anew from what is known at `now` and what was decided before."""
         circuits = {circuit.id: circuit for circuit in inputs.circuits}
         allowed_da, rules = self._allowed(circuits)
+        bearable_da = self._bearable_da(allowed_da, rules, now)
         self._observe_evses(inputs.evses, now)
-        events = self._observe_meters(circuits, allowed_da, now)
+        events = self._observe_meters(circuits, bearable_da, now)
         self._obey_meters()
 
         demanding = self._turns.in_order([m for m in self._memories if m.is_demanding], now)
-        room, fixed_da = self._room(allowed_da)
+        room, fixed_da = self._room(allowed_da, bearable_da)
         cuts = self._steering.cut(demanding, room, now)
         self._steering.share(demanding, room, now)
         self._steering.rise(demanding, self._counted.sums_da(), room, now)
@@ -146,6 +153,23 @@ class Balancer:
                 allowed_da.append(deci_amps_below(lowest.value_a))
                 rules.append(lowest.rule)
         return allowed_da, rules
+
+    def _bearable_da(
+        self, allowed_da: Sequence[int], rules: Sequence[Rule], now: float
+    ) -> Sequence[int]:
+        """Return for each node what may flow before somebody is cut: the limit, or what a fuse
+        bears for a while."""
+        if not self._allowances:
+            return allowed_da
+        bearable_da = list(allowed_da)
+        for index, allowance in self._allowances.items():
+            meter = self._meters[index]
+            measured = meter.measured if meter.is_trusted else None
+            for phase, extra_a in enumerate(allowance.extra_a(measured, now)):
+                node = 3 * index + phase
+                if rules[node] is Rule.FUSE:
+                    bearable_da[node] += deci_amps_below(extra_a)
+        return bearable_da
 
     def _observe_evses(self, evses: Sequence[EvseInput], now: float) -> None:
         for memory, evse in zip(self._memories, self._in_order(evses), strict=True):
@@ -212,11 +236,13 @@ class Balancer:
         for index in circuits:
             self._steering.hold(range(3 * index, 3 * index + 3), now)
 
-    def _room(self, allowed_da: Sequence[int]) -> tuple[Room, list[int]]:
+    def _room(
+        self, allowed_da: Sequence[int], bearable_da: Sequence[int]
+    ) -> tuple[Room, list[int]]:
         """Return what is left for fair shares, and what is kept for EVSEs outside them."""
         fixed_da = self._fixed.sums_da()
-        now_da = [allowed - fixed for allowed, fixed in zip(allowed_da, fixed_da, strict=True)]
-        to_rise_da = list(now_da)
+        now_da = list(map(sub, bearable_da, fixed_da))
+        to_rise_da = list(map(sub, allowed_da, fixed_da))
         for index, meter in self._meters.items():
             for phase in range(3):
                 now_da[3 * index + phase] -= meter.others_da[phase]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from load_balancer.inputs import EvseKey
 from load_balancer.phases import PHASES, Phase, PhaseCurrents, rotation
-from site_config.model import Meter, Site
+from site_config.model import Allowance, Meter, Site
 
 NO_NODE = -1
 """Parent of the root's nodes."""
@@ -26,6 +26,8 @@ class CircuitNode:
     """None: the grid connection point."""
     rating: PhaseCurrents
     meter: Meter | None
+    allowance: Allowance | None
+    """A short overload that its fuse may bear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class CircuitTree:
                 parent=index[parent] if (parent := site.circuits[name].parent) else None,
                 rating=PhaseCurrents(*site.circuits[name].ratings_a),
                 meter=site.meters[meter] if (meter := site.circuits[name].meter) else None,
+                allowance=site.circuits[name].fuse_allowance,
             )
             for number, name in enumerate(order)
         )

@@ -17,6 +17,12 @@ class Rule(StrEnum):
     SCHEDULE = "schedule"
     MQTT = "mqtt"
     CLOUD_PROFILE = "cloud_profile"
+    CONTRACT = "contract"
+    """What the supplier was promised; no tolerance."""
+    DEMAND = "demand"
+    """The mean power of this quarter of an hour."""
+    UNBALANCE = "unbalance"
+    """The phases would differ too much."""
     EVSE_MAXIMUM = "evse_maximum"
     COMMISSIONING = "commissioning"
     """An electrician is finding out how the site is wired."""
@@ -44,6 +50,9 @@ SENTENCES = {
     Rule.SCHEDULE: "The schedule allows {value} at {place}, where {compared} would be used.",
     Rule.MQTT: "The MQTT limit allows {value} at {place}, where {compared} would be used.",
     Rule.CLOUD_PROFILE: "The cloud allows {value} at {place}, where {compared} would be used.",
+    Rule.CONTRACT: "The contract allows {value} at {place}, where {compared} would be used.",
+    Rule.DEMAND: "This quarter hour has {value} left at {place}, where {compared} would be used.",
+    Rule.UNBALANCE: "The phases may not differ more: {value} here, where {compared} are free.",
     Rule.EVSE_MAXIMUM: "The EVSE itself takes {value} at most; nothing else is below {compared}.",
     Rule.COMMISSIONING: "Commissioning allows {value} now, so that the meters show one EVSE alone.",
     Rule.FAIR_SHARE: "{value} is its fair share of {place}, whose fuse allows {compared}.",

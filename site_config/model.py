@@ -259,6 +259,26 @@ class LimitWindow(Model):
     """Shown wherever the limit is explained."""
 
 
+class Curve(StrEnum):
+    """How a fuse or a breaker bears overload."""
+
+    GG = "gG"
+    """Fuse link for general use, IEC 60269."""
+    B = "B"
+    """Miniature circuit breaker, IEC 60898, type B."""
+    C = "C"
+    """Miniature circuit breaker, IEC 60898, type C."""
+
+
+class Allowance(Model):
+    """By how much a fuse may carry more than its rating, for a while, before cars are cut."""
+
+    curve: Curve = Curve.GG
+    """gG, B or C: what protects the circuit."""
+    excess: Annotated[float, Field(gt=0, le=0.45)] = 0.2
+    """Part of the rating by which it may be exceeded, 0.2: by a fifth."""
+
+
 class Circuit(Model):
     """Protected conductors and the fuse before them."""
 
@@ -270,6 +290,14 @@ class Circuit(Model):
     """Meter that measures this circuit."""
     limit_windows: tuple[LimitWindow, ...] = ()
     """Weekly windows in which the circuit may draw less."""
+    contract_a: PositiveCurrent | None = None
+    """What the contract with the supplier allows on each phase, A; held without tolerance."""
+    demand_w: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Mean power, W, that no quarter of an hour may exceed (demand tariff); needs a meter."""
+    fuse_allowance: Allowance | None = None
+    """A short overload is borne before cars are cut; needs a meter. Absent: none is."""
+    unbalance_a: PositiveCurrent | None = None
+    """Largest difference between two phases, A, 20 in Germany; needs a meter. Absent: any."""
 
     @property
     def rating_a(self) -> float:

@@ -18,6 +18,7 @@ from site_config.circuit_tree import (
 )
 from site_config.findings import Findings
 from site_config.model import MINIMUM_CURRENT_A, Circuit, Site
+from site_config.proof_limiters import prove_limiters
 
 NAMES_SHOWN = 5
 ROUNDING_A = 1e-9
@@ -31,6 +32,7 @@ def prove_currents(site: Site, findings: Findings) -> None:
     _ratings(site, findings)
     _sums(site, findings)
     _windows(site, findings)
+    prove_limiters(site, findings)
 
 
 def _evse(feed: Feed, findings: Findings) -> None:

@@ -128,3 +128,13 @@ def test_a_window_names_itself():
         "schedule: 30 A until 20:00"
     )
     assert EVENING.end == time(20)
+
+
+def test_a_contract_holds_always_and_is_named():
+    book = limits()
+    grid = Circuit(rating_a=100, contract_a=80)
+    site = book._site.model_copy(update={"circuits": {"grid": grid}})
+    bound = CircuitLimits(site, ())
+
+    assert bound.ceilings("grid", NOON) == (Ceiling(Rule.CONTRACT, 80),)
+    assert bound.in_words("grid", NOON) == "contract: 80 A"

@@ -295,3 +295,18 @@ def test_safe_currents_are_proved_against_the_rating_of_their_own_phase():
     assert [error.path for error in errors] == ["circuits.garage.rating_a"]
     assert "L3 carries 12 A" in errors[0].message
     assert "63/63/11 A" in errors[0].message
+
+
+@pytest.mark.parametrize("key", ["demand_w: 9000", "unbalance_a: 20", "fuse_allowance: {curve: B}"])
+def test_a_limiter_that_needs_a_meter_is_refused_without_one(key):
+    garage = "garage: {parent: grid, rating_a: 63"
+
+    errors, _ = proof_of((garage, f"{garage}, {key}"))
+
+    assert [error.path for error in errors] == [f"circuits.garage.{key.partition(':')[0]}"]
+
+
+def test_a_contract_above_the_rating_is_told():
+    _, warnings = proof_of(("rating_a: 63}", "rating_a: 63, contract_a: 64}"))
+
+    assert [warning.path for warning in warnings] == ["circuits.garage.contract_a"]

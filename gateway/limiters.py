@@ -1,0 +1,111 @@
+"""What tariffs and grid codes allow now, as ceilings for the balancer. Pure.
+
+Looks at the read model once a round (`observe`) and is asked then. What people and contracts
+allow is in `circuit_limits`, what the cloud allows in `cloud_profiles`. Currents A RMS per phase;
+`now` is monotonic seconds, `at` the same instant as aware UTC.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from gateway.site_state import EvseState, SiteState
+from load_balancer.inputs import Ceiling, EvseKey, MeterReading
+from load_balancer.limiters.phase_balance import DRAWN_FROM_A, PhaseBalance
+from load_balancer.limiters.quarter_hour import QuarterEnergy, QuarterHour
+from load_balancer.phases import PhaseCurrents, on_circuit, rotation
+from load_balancer.reasons import Rule
+from site_config.circuit_tree import upwards
+from site_config.model import Site
+
+PHASE_COUNT = 3
+
+
+class Limiters:
+    """Every limiter that depends on what flows."""
+
+    def __init__(self, site: Site, kept: Iterable[QuarterEnergy] = ()) -> None:
+        self._site = site
+        self._quarters = {
+            name: QuarterHour(name, circuit.demand_w, site.site.voltage_v)
+            for name, circuit in site.circuits.items()
+            if circuit.demand_w is not None
+        }
+        self._balances = {
+            name: PhaseBalance(circuit.unbalance_a)
+            for name, circuit in site.circuits.items()
+            if circuit.unbalance_a is not None
+        }
+        self._below = {name: list(_stations_below(site, name)) for name in self._balances}
+        self._on_circuit: dict[str, tuple[Ceiling, ...]] = {}
+        self._on_evse: dict[EvseKey, tuple[Ceiling, ...]] = {}
+        for quarter in kept:
+            if quarter.circuit in self._quarters:
+                self._quarters[quarter.circuit].take_up(quarter)
+
+    def observe(self, state: SiteState, now: float, at: datetime) -> None:
+        """Look at the meters and the vehicles, once a round."""
+        for name, quarter in self._quarters.items():
+            reading = self._reading(state, name, now)
+            power_w = None if reading is None else self._power_w(reading)
+            quarter.observe(power_w, reading.taken_at if reading else None, now, at)
+            self._on_circuit[name] = (Ceiling(Rule.DEMAND, quarter.limit_a(now)),)
+        self._on_evse = {}
+        for name, balance in self._balances.items():
+            reading = self._reading(state, name, now)
+            measured = None if reading is None else PhaseCurrents(*map(abs, reading.currents))
+            singles, idle = self._few_phases(state, name)
+            for key, ceiling_a in balance.observe(measured, singles, idle, now).items():
+                ceiling = Ceiling(Rule.UNBALANCE, ceiling_a)
+                self._on_evse[key] = (*self._on_evse.get(key, ()), ceiling)
+
+    def on_circuit(self, circuit: str) -> tuple[Ceiling, ...]:
+        return self._on_circuit.get(circuit, ())
+
+    def on_evse(self, key: EvseKey) -> tuple[Ceiling, ...]:
+        return self._on_evse.get(key, ())
+
+    def kept(self) -> list[QuarterEnergy]:
+        """Return what has to survive a restart."""
+        return [kept for quarter in self._quarters.values() if (kept := quarter.kept())]
+
+    def _reading(self, state: SiteState, circuit: str, now: float) -> MeterReading | None:
+        """Return the newest reading of a circuit's meter, unless it is stale."""
+        name = self._site.circuits[circuit].meter
+        reading = state.meters[name].reading if name is not None else None
+        if name is None or reading is None:
+            return None
+        return reading if now - reading.taken_at <= self._site.meters[name].max_age_s else None
+
+    def _power_w(self, reading: MeterReading) -> float:
+        if reading.power_w is not None:
+            return reading.power_w
+        return sum(reading.currents) * self._site.site.voltage_v
+
+    def _few_phases(
+        self, state: SiteState, circuit: str
+    ) -> tuple[dict[EvseKey, PhaseCurrents], dict[EvseKey, tuple[int, ...]]]:
+        """Return who draws on fewer than three phases, and who is about to."""
+        singles: dict[EvseKey, PhaseCurrents] = {}
+        idle: dict[EvseKey, tuple[int, ...]] = {}
+        for station_id in self._below[circuit]:
+            for evse_id, evse in state.stations[station_id].evses.items():
+                key = EvseKey(station_id, evse_id)
+                wired = rotation(self._site.stations[station_id].evses[evse_id].phases)
+                live = _live_conductors(evse)
+                if evse.measured is not None and 0 < live < PHASE_COUNT:
+                    singles[key] = on_circuit(evse.measured, wired)
+                elif live == 0 and len(wired) < PHASE_COUNT and evse.transaction_id is not None:
+                    idle[key] = wired
+        return singles, idle
+
+
+def _live_conductors(evse: EvseState) -> int:
+    if evse.transaction_id is None or evse.measured is None:
+        return 0
+    return sum(current_a >= DRAWN_FROM_A for current_a in evse.measured)
+
+
+def _stations_below(site: Site, circuit: str) -> Iterator[str]:
+    for name, station in site.stations.items():
+        if circuit in upwards(site, station.circuit):
+            yield name

@@ -1,0 +1,83 @@
+"""A fuse may bear an overload for a while; then cars are cut, and nothing rises into it."""
+
+from load_balancer.fuse_curves import FuseCurve, ThermalBudget
+from load_balancer.limiters.fuse_allowance import BUDGET_SHARE, FuseAllowance
+from load_balancer.phases import PhaseCurrents
+from load_balancer.reasons import Rule
+from site_config.model import Allowance
+from tests.load_balancer.plant import World, one_circuit
+
+RATING = (60.0, 60.0, 60.0)
+B_FIFTH = Allowance(curve="B", excess=0.2)
+
+
+def extra_after(seconds, currents, config=B_FIFTH):
+    allowance = FuseAllowance(RATING, config)
+    for second in range(seconds + 1):
+        extra = allowance.extra_a(currents, float(second))
+    return extra
+
+
+def test_below_its_rating_a_fuse_offers_the_whole_allowance():
+    assert extra_after(3600, PhaseCurrents(59, 59, 59)) == PhaseCurrents(12, 12, 12)
+
+
+def test_the_allowance_of_a_phase_ends_when_its_part_of_the_budget_is_used():
+    trips_after_s = FuseCurve.mcb_b(60).trips_after_s(72)
+
+    before = extra_after(int(BUDGET_SHARE * trips_after_s * 0.9), PhaseCurrents(72, 0, 0))
+    after = extra_after(int(BUDGET_SHARE * trips_after_s * 1.1), PhaseCurrents(72, 0, 0))
+
+    assert before == PhaseCurrents(12, 12, 12)
+    assert after == PhaseCurrents(0, 12, 12)
+
+
+def test_a_silent_meter_leaves_no_allowance():
+    assert FuseAllowance(RATING, B_FIFTH).extra_a(None, 0.0) == PhaseCurrents(0, 0, 0)
+
+
+def world_of(allowance):
+    config = one_circuit(2)
+    grid = config.circuits["grid"].model_copy(update={"fuse_allowance": allowance})
+    world = World(config.model_copy(update={"circuits": {"grid": grid}}), base_a=(10, 10, 10))
+    world.run(200)
+    return world
+
+
+def test_a_machine_that_starts_is_borne_with_the_allowance_and_cut_for_without():
+    tolerant, strict = world_of(B_FIFTH), world_of(None)
+    before_a = tolerant.limits_a()
+    for world in (tolerant, strict):
+        world.base["grid"] = (18, 18, 18)
+        world.run(20)
+
+    assert tolerant.limits_a() == before_a
+    assert sum(strict.limits_a().values()) < sum(before_a.values())
+
+
+def test_an_overload_that_stays_is_cut_before_the_fuse_could_blow():
+    world = world_of(B_FIFTH)
+    budget = ThermalBudget(FuseCurve.mcb_b(63))
+    world.base["grid"] = (20, 20, 20)
+
+    world.run(1800)
+
+    for _, flowing, _ in world.log:
+        budget.step(max(flowing["grid"]), 1.0)
+        assert budget.used < 0.5
+    assert max(world.currents()["grid"]) <= 63
+
+
+def test_nothing_rises_into_the_allowance():
+    world = world_of(B_FIFTH)
+
+    assert max(world.currents()["grid"]) <= 63
+
+
+def test_a_contract_knows_no_allowance():
+    world = world_of(B_FIFTH)
+    world.limit(50, Rule.CONTRACT)
+
+    world.run(30)
+
+    assert max(world.currents()["grid"]) <= 50
