@@ -1,7 +1,8 @@
 """The socket to the cloud: connect, say what is to be said, answer what is asked, connect again.
 
 Touches the WebSocket, TLS and the clock. What is said and when belongs to `cloud_station`, how it
-is said to `cloud_speech`, what is answered to whoever is handed in as `answer`.
+is said to `cloud_speech`, one after the other to `cloud_dialogue`, what is answered to whoever is
+handed in as `answer`.
 
 TLS is verified, always: against the system's trust store or the CA the site file names. `ws://` is
 plain because the installer wrote so; a failing `wss://` is never tried in plain.
@@ -21,10 +22,11 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from gateway.adapters.peer import Peer, Role, Trace
+from gateway.cloud_dialogue import CloudDialogue
 from gateway.cloud_news import LinkState
 from gateway.cloud_speech import CloudSpeech
-from gateway.cloud_station import CloudStation, Saying
-from gateway.errors import StoreFailed, Unavailable
+from gateway.cloud_station import CloudStation
+from gateway.errors import StoreFailed
 from gateway.events import Answer as EventAnswer
 from gateway.events import Event
 from gateway.ocpp.codec import Codec, codec_for
@@ -62,10 +64,11 @@ class Uplink:
     ) -> None:
         self._cloud = cloud
         self._station = station
-        self._speech = speech
+        self._dialogue = CloudDialogue(
+            station, speech, refill=refill, wait=self._wait, clock=clock, log=log.warning
+        )
         self._answer = answer
         self._link_changed = link_changed
-        self._refill = refill
         self._recover = recover
         self._clock = clock
         self._ping_interval_s = ping_interval_s
@@ -170,37 +173,17 @@ class Uplink:
             timeout_s = self._cloud.call_timeout_s
             return await peer.call(action, payload, timeout_s=timeout_s, unique_id=unique_id)
 
-        while True:
-            self._news.clear()
-            await self._refill()
-            saying = self._station.next_saying(self._clock())
-            if saying is None:
-                await self._speech.settle_down()
-                await self._wait()
-                continue
-            try:
-                await self._speech.say(saying, codec, call)
-            except Unavailable as error:
-                await self._unanswered(saying, error, peer)
-                return
+        await self._dialogue.speak(codec, call, lambda: peer.is_running)
 
-    async def _unanswered(self, saying: Saying, error: Unavailable, peer: Peer) -> None:
-        """Silence costs an attempt and the socket (2.0.1 Part 4 §3.2), a lost link nothing."""
-        if not peer.is_running:
-            return
-        log.warning('cloud.silent reason="%s" action=reconnect', error.reason)
-        if saying.batch is not None:
-            await self._speech.unanswered(saying.batch)
-
-    async def _wait(self) -> None:
+    async def _wait(self, due_at: float | None) -> None:
         """Sleep until there is news, or a timer of the station is due."""
-        due_at = self._station.next_timer()
         wait_s = None if due_at is None else max(0.0, due_at - self._clock())
         try:
             async with asyncio.timeout(wait_s):
                 await self._news.wait()
         except TimeoutError:
-            pass  # a timer is due
+            return  # a timer is due
+        self._news.clear()  # before the caller looks: what comes from here on is news again
 
 
 def tls_context(cloud: Cloud) -> ssl.SSLContext | None:

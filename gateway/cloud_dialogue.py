@@ -1,0 +1,51 @@
+"""One connection to the cloud, from its opening until it falls silent: one thing after the other.
+
+Short orchestration, handed what it awaits; owns no socket and no clock.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from gateway.cloud_speech import CloudCall, CloudSpeech
+from gateway.cloud_station import CloudStation, Saying
+from gateway.errors import Unavailable
+from gateway.ocpp.codec import Codec
+
+
+@dataclass(frozen=True, slots=True)
+class CloudDialogue:
+    """What the program says to the cloud, whichever connection carries it."""
+
+    station: CloudStation
+    speech: CloudSpeech
+    refill: Callable[[], Awaitable[None]]
+    """Brings the outbox what it asks for."""
+    wait: Callable[[float | None], Awaitable[None]]
+    """Returns when there is news since it last returned, or at that instant, monotonic."""
+    clock: Callable[[], float]
+    log: Callable[[str], None]
+
+    async def speak(self, codec: Codec, call: CloudCall, is_open: Callable[[], bool]) -> None:
+        """Say whatever is to be said; returns when the cloud stays silent or is gone.
+
+        `is_open`: whether the socket is still there, so that silence can be told from a loss.
+        """
+        while True:
+            await self.refill()
+            saying = self.station.next_saying(self.clock())
+            if saying is None:
+                await self.speech.settle_down()
+                await self.wait(self.station.next_timer())
+                continue
+            try:
+                await self.speech.say(saying, codec, call)
+            except Unavailable as error:
+                if is_open():
+                    await self._silent(saying, error)
+                return
+
+    async def _silent(self, saying: Saying, error: Unavailable) -> None:
+        """Silence costs an attempt and the socket (2.0.1 Part 4 §3.2), a lost link nothing."""
+        self.log(f'cloud.silent reason="{error.reason}" action=reconnect')
+        if saying.batch is not None:
+            await self.speech.unanswered(saying.batch)
