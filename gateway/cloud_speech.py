@@ -153,19 +153,14 @@ class CloudSpeech:
     async def _mark(
         self, batch: Batch, action: str, payload: Payload, unique_id: str, codec: Codec
     ) -> None:
-        transaction = self._transaction(batch)
-        next_seq_no = transaction.next_seq_no if transaction else 0
-        is_numbered = batch.sent is None and isinstance(batch.event, TransactionChanged)
-        if is_numbered and codec.version != "ocpp1.6":
-            next_seq_no += 1
+        # A repeated message counts as well: nobody knows whether its first mark was written.
+        next_seq_no = payload.get("seqNo", -1) + 1
         sent = orjson.dumps([action, payload])
         mark = self._station.outbox.mark_sent(
             batch, unique_id, sent, codec.version, next_seq_no=next_seq_no, at=self._at()
         )
         writes, self._confirmations = [*self._confirmations, mark], []
         await self._around.commit(writes)
-        if transaction is not None:
-            self._around.books.sent(transaction.number, next_seq_no)
 
     async def _learn(self, batch: Batch, answer: Judged) -> None:
         """Store the cloud's number and verdict before the row that brought them is forgotten."""

@@ -198,8 +198,8 @@ class MarkSent:
     version: str
     transaction: int | None = None
     next_seq_no: int = 0
-    """Of that transaction from now on. A seqNo is given when an event first leaves, so that
-    coalescing and quarantine leave no gap (2.0.1 Part 2 §1.3.2)."""
+    """Of that transaction from now on, unless it is higher already. A seqNo is given when an event
+    first leaves, so that coalescing and quarantine leave no gap (2.0.1 Part 2 §1.3.2)."""
     at: datetime | None = None
     """When the CALL leaves."""
 

@@ -34,6 +34,7 @@ from gateway.outbox import lane_of
 from gateway.records import (
     Enqueue,
     Kept,
+    MarkSent,
     OutboxRow,
     SaveTransaction,
     Transaction,
@@ -279,6 +280,8 @@ class TransactionBooks:
         for write in writes:
             if isinstance(write, SaveTransaction):
                 self._put(write.transaction)
+            elif isinstance(write, MarkSent) and write.transaction is not None:
+                self._numbered(write.transaction, write.next_seq_no)
 
     def accept(self, outcome: Outcome) -> None:
         """Make it true: its writes are on disk."""
@@ -287,11 +290,6 @@ class TransactionBooks:
             self._remote_starts.remove(outcome.used)
         if outcome.station_id is not None and outcome.fingerprint is not None:
             self._heard.remember(outcome.station_id, outcome.fingerprint)
-
-    def sent(self, number: int, next_seq_no: int) -> None:
-        """Note the seqNo that follows; the same number stands in the stored `MarkSent`."""
-        if (transaction := self._table.by_number(number)) is not None:
-            self._put(replace(transaction, next_seq_no=next_seq_no))
 
     def delivered(self, number: int) -> None:
         """Note that the cloud has the ENDED row; without it ended transactions stay in memory."""
@@ -369,6 +367,10 @@ class TransactionBooks:
         while True:
             self._next_number += 1
             yield self._next_number - 1
+
+    def _numbered(self, number: int, next_seq_no: int) -> None:
+        if (transaction := self._table.by_number(number)) is not None:
+            self._put(replace(transaction, next_seq_no=next_seq_no))
 
     def _put(self, transaction: Transaction) -> None:
         # A row may have left while the commit was under way: seqNo only ever rises.

@@ -185,7 +185,7 @@ _MARK_SENT = (
     "WHERE id = ?"
 )
 _COUNT_ATTEMPT = "UPDATE outbox SET attempts = ? WHERE id = ?"
-_TAKE_SEQ_NO = "UPDATE transactions SET next_seq_no = ? WHERE number = ?"
+_TAKE_SEQ_NO = "UPDATE transactions SET next_seq_no = max(next_seq_no, ?) WHERE number = ?"
 _FORGET = "DELETE FROM outbox WHERE id = ?"
 _ROW = ", ".join((*OUTBOX_COLUMNS, "kind", "occurred_at", "sent_at"))
 _QUARANTINE = (

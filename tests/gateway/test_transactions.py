@@ -24,6 +24,7 @@ from gateway.events import (
 from gateway.records import (
     Enqueue,
     Kept,
+    MarkSent,
     OutboxRow,
     SaveSetting,
     SaveTransaction,
@@ -861,7 +862,7 @@ def test_seq_no_given_while_a_commit_was_under_way_is_not_taken_back():
         "A", V16, meters(number, 10, "12"), now_utc=at(10), is_cloud_connected=True
     )
 
-    desk.books.sent(number, 1)
+    desk.books.stored([MarkSent((1,), "m", b"{}", V201, number, 1)])
     desk.books.accept(outcome)
 
     assert desk.books.by_number(number).next_seq_no == 1

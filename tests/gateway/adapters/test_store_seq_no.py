@@ -21,3 +21,17 @@ async def test_seq_no_given_is_not_taken_back_by_an_older_word_on_the_transactio
     finally:
         await store.close()
     assert running.next_seq_no == 5
+
+
+async def test_seq_no_given_is_not_taken_back_by_a_repeated_message_either(tmp_path):
+    store = await open_store(tmp_path / "site.db")
+    try:
+        await store.commit([SaveTransaction(TRANSACTION)])
+
+        await store.commit([MarkSent((9,), "m", b"{}", "ocpp2.0.1", 1, 5)])
+        await store.commit([MarkSent((8,), "n", b"{}", "ocpp2.0.1", 1, 4)])
+
+        (running,) = (await store.load()).running
+    finally:
+        await store.close()
+    assert running.next_seq_no == 5
