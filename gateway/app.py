@@ -209,7 +209,7 @@ class Gateway:
             on_connected=door.connected,
             on_call=door.answer,
             on_disconnected=door.disconnected,
-            trace=self.trace.note,
+            trace=self._passed,
             wall_clock=self.wall_clock,
         )
 
@@ -273,7 +273,7 @@ class Gateway:
             recover=self.restocking.restore,
             clock=self.clock,
             ping_interval_s=lambda: self.parts.configuration.number("WebSocketPingInterval"),
-            trace=self.trace.note,
+            trace=self._passed,
         )
 
     async def restore(self, kept: Kept) -> None:
@@ -400,6 +400,11 @@ class Gateway:
         self.parts.put_settings_in_force(self.clock())
         self.arrivals.wishes_changed()
         self._wake_cloud()
+
+    def _passed(self, name: str, direction: str, text: str) -> None:
+        """Keep and count a frame that passed a socket."""
+        self.trace.note(name, direction, text)
+        self.counters.count_frame(name, direction, text)
 
     async def commit(self, writes: Sequence[Write]) -> None:
         """Commit; the one way to the disk."""

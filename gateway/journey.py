@@ -84,6 +84,12 @@ def _flags(transaction: Transaction) -> Iterator[str]:
     start_wh, last_wh = transaction.register_start_wh, transaction.register_last_wh
     if transaction.verdict is not None and transaction.verdict != "Accepted":
         yield f"token {transaction.verdict}"
+    if transaction.is_estimated:
+        yield "estimated"
+    if transaction.register_offset_wh:
+        yield "register was reset"
+    if transaction.started_told_at or transaction.ended_told_at:
+        yield "clock not believed"
     if not transaction.is_start_queued:
         yield "start not told yet"
     if transaction.ended_at is not None and (start_wh is None or last_wh is None):

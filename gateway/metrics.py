@@ -13,7 +13,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.ocpp.error_codes import KNOWN
+from gateway.ocpp.frames import CALL, CALL_ERROR
 from gateway.site_state import SiteState
+from gateway.trace import CLOUD
+from gateway.trace_search import head_of
 from load_balancer.phases import PhaseCurrents
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,6 +42,21 @@ class Counters:
 
     def count_call_error(self, peer: str, direction: str, code: str) -> None:
         self.call_errors[peer, direction, code] += 1
+
+    def count_frame(self, name: str, direction: str, text: str) -> None:
+        """Count what passed a socket, except what whoever answers it counts: the peers' CALLs."""
+        kind = text[1:2]
+        if kind == "3" or (kind == "2" and direction == "in"):
+            return
+        head = head_of(text)
+        if head is None:
+            return
+        peer = "cloud" if name == CLOUD else "station"
+        if head.kind == CALL and direction == "out":
+            self.count_message(peer, direction, head.word)
+        elif head.kind == CALL_ERROR:
+            # Any word of a peer's would be a time series of its own.
+            self.count_call_error(peer, direction, head.word if head.word in KNOWN else "other")
 
     def count_meter_failure(self, meter: str) -> None:
         self.meter_failures[meter] += 1

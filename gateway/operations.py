@@ -42,6 +42,26 @@ class TraceEntry:
     frame: str
 
 
+@dataclass(frozen=True, slots=True)
+class TraceQuery:
+    """Which frames somebody wants to see. What is None or empty is not asked for."""
+
+    station: str | None = None
+    """A station's identity, or `cloud`."""
+    limit: int = 200
+    """At most so many, the newest."""
+    text: str = ""
+    """To be found in the frame as it is shown, in any case."""
+    action: str | None = None
+    """CALLs of this action, and what they were answered."""
+    direction: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Exclusive."""
+    has_tokens: bool = False
+    """Drivers' tokens are shown whole; else their last four characters."""
+
+
 class Operations(Protocol):
     async def set_circuit_limit(
         self,
@@ -83,8 +103,8 @@ class Operations(Protocol):
     async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
         """Retry or discard a quarantined row; NotFound when it is not there."""
 
-    def messages(self, station_id: str | None, limit: int) -> Sequence[TraceEntry]:
-        """The newest OCPP frames, oldest first; `station_id` None: of all sockets."""
+    def messages(self, query: TraceQuery) -> Sequence[TraceEntry]:
+        """The newest OCPP frames that are asked for, oldest first. May be called on a thread."""
 
     def health(self) -> dict[str, Any]:
         """`{"status": "ok"|"degraded", "reasons": [...]}`"""

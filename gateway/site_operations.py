@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from gateway.circuit_limits import CircuitLimits
 from gateway.journey import Journey
-from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry
+from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQuery
 from gateway.outbox import Outbox
 from gateway.records import (
     CircuitLimit,
@@ -131,8 +131,8 @@ class SiteOperations:
         action = "retried" if is_retried else "discarded"
         self.log(f"outbox.{action} row={row_id} lane={rows[row_id].lane} by={caller.name}")
 
-    def messages(self, station_id: str | None, limit: int) -> Sequence[TraceEntry]:
-        return self.trace.newest(station_id, limit)
+    def messages(self, query: TraceQuery) -> Sequence[TraceEntry]:
+        return self.trace.find(query)
 
     def health(self) -> dict[str, Any]:
         reasons = list(self.state.problems.values())

@@ -6,26 +6,25 @@ never makes the others be forgotten. Kept as they passed; secrets are removed wh
 so that keeping costs nothing.
 """
 
-import re
+import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
+from itertools import islice
 
-from gateway.operations import TraceEntry
+from gateway.operations import TraceEntry, TraceQuery
+from gateway.trace_search import matcher, shown, since_only
 
 CLOUD = "cloud"
 """Its socket carries everybody's messages, and long ones."""
 CLOUD_SHARE = 0.25
-FRAMES_PER_SOCKET = 500
-TRACE_BYTES = 8 << 20
+FRAMES_PER_STATION = 2_000
+FRAMES_OF_CLOUD = 20_000
+TRACE_BYTES = 12 << 20
 """Of all sockets together, also with a thousand stations."""
 ENTRY_BYTES = 250
 """About what an entry takes besides the text of its frame."""
-
-SECRETS = ("AuthorizationKey", "BasicAuthPassword")
-_VALUE = re.compile(r'("(?:value|attributeValue)"\s*:\s*")(?:[^"\\]|\\.)*"')
 
 
 @dataclass(slots=True)
@@ -47,18 +46,21 @@ class MessageTrace:
     """A ring of frames per station, and one for the cloud.
 
     Args:
-        length: frames kept of one socket at most.
+        length: frames kept of one station at most.
+        cloud_length: frames kept of the cloud at most.
         budget: bytes kept of all sockets; the newest frame of each is kept in any case.
     """
 
     def __init__(
         self,
         clock_utc: Callable[[], datetime],
-        length: int = FRAMES_PER_SOCKET,
+        length: int = FRAMES_PER_STATION,
+        cloud_length: int = FRAMES_OF_CLOUD,
         budget: int = TRACE_BYTES,
     ) -> None:
         self._clock_utc = clock_utc
         self._length = length
+        self._cloud_length = cloud_length
         self._budget = budget
         self._size = 0
         self._rings: dict[str, _Ring] = {}
@@ -73,7 +75,7 @@ class MessageTrace:
         ring.entries.append(entry)
         ring.size += size
         self._size += size
-        if len(ring.entries) > self._length:
+        if len(ring.entries) > (self._cloud_length if name == CLOUD else self._length):
             self._size -= ring.forget_oldest()
         if self._size > self._budget:
             self._cut(name, ring)
@@ -81,14 +83,30 @@ class MessageTrace:
             for other_name, other in self._rings.items():
                 self._cut(other_name, other)
 
-    def newest(self, name: str | None, limit: int) -> list[TraceEntry]:
-        """Return the newest frames, oldest first, without secrets; None: of all sockets."""
-        rings: Iterable[_Ring] = (
-            self._rings.values() if name is None else [self._rings.get(name, _Ring())]
+    def find(self, query: TraceQuery) -> list[TraceEntry]:
+        """Return the newest frames that are asked for, oldest first, without secrets.
+
+        Looks at copies, so that it may be called on a thread while frames pass.
+        """
+        if query.limit <= 0:
+            return []
+        rings = self._copies(query)
+        newest_first = heapq.merge(
+            *(reversed(entries) for entries in rings), key=lambda entry: entry.at, reverse=True
         )
-        frames = chain.from_iterable(ring.entries for ring in rings)
-        entries = sorted(frames, key=lambda entry: entry.at)
-        return [_without_secrets(entry) for entry in entries[-limit:]] if limit > 0 else []
+        seen = (
+            shown(entry, has_tokens=query.has_tokens) for entry in since_only(query, newest_first)
+        )
+        return list(islice(filter(matcher(query, rings), seen), query.limit))[::-1]
+
+    def _copies(self, query: TraceQuery) -> list[list[TraceEntry]]:
+        if query.station is None:
+            rings = list(self._rings.values())
+        else:
+            rings = [ring for ring in [self._rings.get(query.station)] if ring is not None]
+        if query == TraceQuery(query.station, query.limit, has_tokens=query.has_tokens):
+            return [list(islice(reversed(ring.entries), query.limit))[::-1] for ring in rings]
+        return [list(ring.entries) for ring in rings]
 
     def _cut(self, name: str, ring: _Ring) -> None:
         """Forget what is above the socket's share."""
@@ -102,11 +120,3 @@ class MessageTrace:
 
 def _size(entry: TraceEntry) -> int:
     return ENTRY_BYTES + len(entry.frame)
-
-
-def _without_secrets(entry: TraceEntry) -> TraceEntry:
-    """Mask every value of a frame that names a secret: whichever of them it is, it stays ours."""
-    if not any(secret in entry.frame for secret in SECRETS):
-        return entry
-    frame = _VALUE.sub(r'\1***"', entry.frame)
-    return TraceEntry(entry.at, entry.station_id, entry.direction, frame)

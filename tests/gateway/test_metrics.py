@@ -98,3 +98,28 @@ def test_a_name_with_quotes_and_line_breaks_stays_one_label():
     state.problems['a "b"\n\\c'] = "odd"
 
     assert samples(state)["problem", 'a "b"\n\\c'] == 1
+
+
+RESET, HEARTBEAT = '[2,"a","Reset",{}]', '[ 2,"a","Heartbeat",{}]'
+KNOWN_ERROR, OTHER_ERROR = '[4,"a","FormationViolation","",{}]', '[4,"a","A word","",{}]'
+
+
+@pytest.mark.parametrize(
+    ("frame", "messages", "errors"),
+    [
+        (("CP-01", "out", RESET), [("station", "out", "Reset")], []),
+        (("cloud", "out", HEARTBEAT), [("cloud", "out", "Heartbeat")], []),
+        (("CP-01", "in", HEARTBEAT), [], []),
+        (("CP-01", "in", '[3,"a",{}]'), [], []),
+        (("cloud", "in", KNOWN_ERROR), [], [("cloud", "in", "FormationViolation")]),
+        (("CP-01", "out", KNOWN_ERROR), [], [("station", "out", "FormationViolation")]),
+        (("CP-01", "in", OTHER_ERROR), [], [("station", "in", "other")]),
+        (("CP-01", "in", "no frame"), [], []),
+    ],
+)
+def test_calls_of_ours_and_errors_both_ways_are_counted_as_they_pass(frame, messages, errors):
+    counters = metrics.Counters()
+
+    counters.count_frame(*frame)
+
+    assert (list(counters.messages), list(counters.call_errors)) == (messages, errors)

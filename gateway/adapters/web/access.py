@@ -11,6 +11,9 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from starlette.requests import Request
+
+from gateway.adapters.web.guesses import Guesses
 from gateway.operations import Caller
 from site_config.model import Role, Token
 
@@ -32,6 +35,8 @@ class Access:
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tuple(tokens)
+        self.guesses = Guesses()
+        """Of tokens, by address."""
 
     def by_token(self, presented: str) -> Caller | None:
         """Return whose token this is; takes equally long whichever it is, or none."""
@@ -68,6 +73,11 @@ class Access:
             ):
                 found = Caller(token.name, token.role)
         return found
+
+
+def address_of(request: Request) -> str:
+    """Return where a request comes from."""
+    return request.client.host if request.client else "nowhere"
 
 
 def _signature(secret: str, name: str, expires: str) -> str:

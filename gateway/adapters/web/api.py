@@ -4,30 +4,35 @@ Translates between HTTP and `Operations`; decides only who may knock. Whether a 
 granted is decided there. Every error is `{"error": …, "advice": …}`.
 """
 
+import asyncio
+from math import ceil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPBearer
 
 from gateway import metrics
-from gateway.adapters.web.access import Access, may
-from gateway.adapters.web.answers import (
-    Refusal,
-    Refused,
-    limit_json,
-    message_json,
+from gateway.adapters.web.access import COOKIE, Access, address_of, may
+from gateway.adapters.web.answers import Refusal, Refused, limit_json, message_json
+from gateway.adapters.web.desk import Desk
+from gateway.adapters.web.files import Format, MessageQuery, as_file
+from gateway.exports import (
+    OUTBOX_TABLE,
+    exported_json,
+    journey_json,
     outbox_row_json,
     quarantined_json,
     transaction_json,
 )
-from gateway.adapters.web.desk import Desk
 from gateway.limit_wish import Instant, LimitWish
-from gateway.operations import Caller
+from gateway.operations import Caller, TraceQuery
+from gateway.recording import as_recording
 from gateway.records import LimitSource
+from gateway.trace import CLOUD
 from site_config.model import Role
 
 MAX_ROWS = 10_000
-"""Most rows of outbox or trace in one answer."""
+"""Most rows of the outbox in one answer."""
 
 
 def desk_of(request: Request) -> Desk:
@@ -35,18 +40,38 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
-def viewer(request: Request) -> Caller:
-    """Return who asks. Raises a 401 without a token of the site file."""
+def viewer(request: Request, desk: Annotated[Desk, Depends(desk_of)]) -> Caller:
+    """Return who asks. Raises a 401 without a token of the site file, a 429 after many wrong ones.
+
+    A browser that has signed in may look, and load files, with its cookie.
+    """
     access: Access = request.app.state.access
-    caller = access.by_header(request.headers.get("authorization"))
-    if caller is None:
+    header = request.headers.get("authorization")
+    if header is None:
+        cookie = request.cookies.get(COOKIE) if request.method == "GET" else None
+        if (caller := access.by_cookie(cookie, desk.now_utc())) is not None:
+            return caller
+        raise _no_token()
+    address, now = address_of(request), desk.now()
+    if (wait_s := access.guesses.wait_s(address, now)) > 0:
         raise Refusal(
-            401,
-            "no valid token",
-            "send the header `Authorization: Bearer TOKEN` with a token of web.tokens in the "
-            "site file",
+            429,
+            f"too many wrong tokens from {address}",
+            f"wait {wait_s:.0f} s and use a token of web.tokens in the site file",
+            {"Retry-After": str(ceil(wait_s))},
         )
+    if (caller := access.by_header(header)) is None:
+        access.guesses.wrong(address, now)
+        raise _no_token()
     return caller
+
+
+def _no_token() -> Refusal:
+    return Refusal(
+        401,
+        "no valid token",
+        "send the header `Authorization: Bearer TOKEN` with a token of web.tokens in the site file",
+    )
 
 
 def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
@@ -61,6 +86,7 @@ def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
 
 
 OurDesk = Annotated[Desk, Depends(desk_of)]
+Viewer = Annotated[Caller, Depends(viewer)]
 Operator = Annotated[Caller, Depends(operator)]
 
 open_to_all = APIRouter(tags=["monitoring"])
@@ -74,6 +100,7 @@ FORBIDDEN: dict[int | str, dict[str, Any]] = {
     403: {"model": Refused, "description": "Above the rating, or not this role's to do"},
     404: {"model": Refused, "description": "Unknown; the answer names what exists"},
 }
+UNKNOWN: dict[int | str, dict[str, Any]] = {404: FORBIDDEN[404]}
 
 
 @open_to_all.get("/healthz")
@@ -124,23 +151,51 @@ async def clear_limit(circuit: str, desk: OurDesk, caller: Operator) -> None:
     await desk.operations.clear_circuit_limit(circuit, source=LimitSource.OPERATOR, caller=caller)
 
 
-@api.get("/transactions", tags=["transactions"])
+@api.get("/transactions", tags=["transactions"], response_model=None)
 async def transactions(
-    desk: OurDesk, since: Instant = None, until: Instant = None
-) -> list[dict[str, Any]]:
-    """Transactions that started in [since, until), newest first; `ended_at` null: running."""
+    desk: OurDesk,
+    since: Instant = None,
+    until: Instant = None,
+    format: Format = "json",  # noqa: A002 - the word of the address
+) -> list[dict[str, Any]] | Response:
+    """Transactions that started in [since, until), newest first; `ended_at` null: running.
+    With `format=csv` as a table."""
     found = await desk.operations.transactions(since, until)
-    return [transaction_json(transaction) for transaction in found]
+    rows = [transaction_json(transaction) for transaction in found]
+    return rows if format == "json" else as_file(rows, format, "transactions")
 
 
-@api.get("/outbox", tags=["outbox"])
+@api.get(
+    "/transactions/{number}/journey", tags=["transactions"], response_model=None, responses=UNKNOWN
+)
+async def journey(
+    number: int,
+    desk: OurDesk,
+    format: Format = "json",  # noqa: A002 - the word of the address
+) -> dict[str, Any] | Response:
+    """The way of every message of a transaction: when the station sent it, when it was on disk,
+    with which message the cloud got it, when that was confirmed."""
+    told = journey_json(await desk.operations.journey(number))
+    return told if format == "json" else as_file(told["steps"], format, f"transaction-{number}")
+
+
+@api.get("/outbox", tags=["outbox"], response_model=None)
 async def outbox(
-    desk: OurDesk, limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 1000
-) -> dict[str, Any]:
-    """What the cloud has not confirmed, oldest first, and what it will never accept as it is."""
+    desk: OurDesk,
+    limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 1000,
+    format: Format = "json",  # noqa: A002 - the word of the address
+) -> dict[str, Any] | Response:
+    """What the cloud has not confirmed, oldest first, and what it will never accept as it is.
+    As a file (`format=csv`, `jsonl`) with all that the rows tell, signed values included."""
+    pending = await desk.operations.outbox(limit)
+    quarantined = await desk.operations.quarantined()
+    if format != "json":
+        rows = [exported_json(row) for row in pending]
+        rows += [exported_json(found.row, found) for found in quarantined]
+        return as_file(rows, format, "outbox", OUTBOX_TABLE)
     return {
-        "pending": [outbox_row_json(row) for row in await desk.operations.outbox(limit)],
-        "quarantined": [quarantined_json(row) for row in await desk.operations.quarantined()],
+        "pending": [outbox_row_json(row) for row in pending],
+        "quarantined": [quarantined_json(row) for row in quarantined],
     }
 
 
@@ -156,15 +211,29 @@ async def discard(row_id: int, desk: OurDesk, caller: Operator) -> None:
     await desk.operations.release(row_id, is_retried=False, caller=caller)
 
 
-@api.get("/messages", tags=["messages"])
+@api.get("/messages", tags=["messages"], response_model=None)
 async def messages(
-    desk: OurDesk,
-    station: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 200,
-) -> list[dict[str, Any]]:
-    """The newest OCPP frames, oldest first. `station` is an identity of the site file, or
-    `cloud`; without it: of all sockets."""
-    return [message_json(entry) for entry in desk.operations.messages(station, limit)]
+    desk: OurDesk, caller: Viewer, wanted: Annotated[MessageQuery, Query()]
+) -> list[dict[str, Any]] | Response:
+    """The newest OCPP frames, oldest first. Passwords and keys are shown to nobody, drivers'
+    tokens to operators. With `format=jsonl` as a recording that can be played again."""
+    query = TraceQuery(
+        station=wanted.station,
+        limit=wanted.limit,
+        text=wanted.text,
+        action=wanted.action,
+        direction=wanted.direction,
+        since=wanted.since,
+        until=wanted.until,
+        has_tokens=may(caller, Role.OPERATOR),
+    )
+    found = await asyncio.to_thread(desk.operations.messages, query)
+    if wanted.format == "json":
+        return [message_json(entry) for entry in found]
+    protocols = {name: station.protocol for name, station in desk.state.stations.items()}
+    protocols[CLOUD] = desk.state.cloud.protocol
+    recording = as_recording(found, protocols, desk.state.site.cloud.identity)
+    return as_file(list(recording), "jsonl", f"messages-{wanted.station or 'all'}")
 
 
 @api.get("/openapi.json", include_in_schema=False)

@@ -4,6 +4,7 @@ browsers from talking to anybody else.
 `/?token=…` is for wall displays: the token is changed into a cookie at once and leaves the address.
 """
 
+from math import ceil
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -12,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.adapters.web.access import COOKIE, COOKIE_LIFE, Access
+from gateway.adapters.web.access import COOKIE, COOKIE_LIFE, Access, address_of
 from gateway.adapters.web.desk import Desk
 from gateway.operations import Caller
 
@@ -50,6 +51,7 @@ SIGN_IN = """\
 </body>
 </html>
 """
+TOO_MANY = '<p class="sg-note sg-bad">Too many wrong tokens. Wait {seconds} s.</p>'
 REFUSED = '<p class="sg-note sg-bad">This token is not in the site file.</p>'
 
 
@@ -89,8 +91,14 @@ class Door:
 
 def exchange(token: str, request: Request, access: Access, desk: Desk) -> Response:
     """Change a token into a cookie and go to the page, or say that nobody knows it."""
+    address = address_of(request)
+    if (wait_s := access.guesses.wait_s(address, desk.now())) > 0:
+        page = _sign_in_page(desk, TOO_MANY.format(seconds=ceil(wait_s)), 429)
+        page.headers["Retry-After"] = str(ceil(wait_s))
+        return page
     cookie = access.cookie_for(token.strip(), desk.now_utc())
     if cookie is None:
+        access.guesses.wrong(address, desk.now())
         return _sign_in_page(desk, REFUSED, 401)
     response = RedirectResponse("/", 303)
     response.set_cookie(

@@ -56,7 +56,7 @@ async def site_page(request: Request, client: Client) -> None:
         with ui.tab_panel(cloud):
             outbox = OutboxPanel(live.desk, caller)
         with ui.tab_panel(messages):
-            trace = MessagesPanel(live.desk)
+            trace = MessagesPanel(live.desk, caller)
     outbox.follow(tabs, cloud)
     trace.follow(tabs, messages)
     client.on_connect(lambda: live.join(client))

@@ -1,31 +1,42 @@
-"""The OCPP frames that passed, of one station, of the cloud, or of all."""
+"""The OCPP frames that passed, of one station, of the cloud, or of all: to search and take away."""
 
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from gateway.adapters.web.access import may
 from gateway.adapters.web.desk import Desk
 from gateway.adapters.web.elements import MessageTrace
-from gateway.operations import TraceEntry
+from gateway.operations import Caller, TraceEntry, TraceQuery
+from site_config.model import Role
 
 REFRESH_S = 1.0
 MOST_FRAMES = 200
+FILE_FRAMES = 50_000
 ALL, CLOUD = "all", "cloud"
+DIRECTIONS = {"both ways": None, "→ in": "in", "← out": "out"}
 
 
 class MessagesPanel:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, caller: Caller) -> None:
         self._desk = desk
+        self._caller = caller
         self._zone = ZoneInfo(desk.state.site.site.timezone)
         self._last: TraceEntry | None = None
         with ui.element("div").classes("sg-card"):
             with ui.element("div").classes("sg-board-head"):
                 ui.html("<h2>OCPP messages</h2>", sanitize=False)
                 self._whose = ui.select([ALL, CLOUD, *desk.state.stations], value=ALL, label="of")
-                self._whose.props("outlined dense").classes("sg-whose").on_value_change(
-                    self._restart
-                )
+                self._direction = ui.select(list(DIRECTIONS), value="both ways", label="direction")
+                self._action = ui.input("action").props("debounce=400 clearable")
+                self._text = ui.input("text").props("debounce=400 clearable")
+                for field in (self._whose, self._direction, self._action, self._text):
+                    field.props("outlined dense").classes("sg-field")
+                    field.on_value_change(self._restart)
+                self._file = ui.link("Download", "/").classes("sg-download").props("download")
             self._trace = MessageTrace()
+        self._name_file()
 
     def follow(self, tabs: ui.tabs, tab: ui.tab) -> None:
         """Keep it up to date for as long as its tab is open."""
@@ -33,20 +44,43 @@ class MessagesPanel:
         tabs.on_value_change(lambda: setattr(timer, "active", tabs.value == tab._props["name"]))
 
     def refresh(self) -> None:
-        whose = None if self._whose.value == ALL else self._whose.value
-        entries = list(self._desk.operations.messages(whose, MOST_FRAMES))
-        if not entries or entries[-1] is self._last:
+        entries = list(self._desk.operations.messages(self._query()))
+        if not entries or entries[-1] == self._last:
             return
-        known = next((n for n, entry in enumerate(entries) if entry is self._last), None)
+        known = next((n for n, entry in enumerate(entries) if entry == self._last), None)
         self._last = entries[-1]
         if known is None:
             self._trace.replace([self._row(entry) for entry in entries])
         else:
             self._trace.append([self._row(entry) for entry in entries[known + 1 :]])
 
+    def _query(self) -> TraceQuery:
+        return TraceQuery(
+            None if self._whose.value == ALL else self._whose.value,
+            MOST_FRAMES,
+            text=(self._text.value or "").strip(),
+            action=(self._action.value or "").strip() or None,
+            direction=DIRECTIONS[self._direction.value],
+            has_tokens=may(self._caller, Role.OPERATOR),
+        )
+
+    def _name_file(self) -> None:
+        query = self._query()
+        words = {
+            "format": "jsonl",
+            "limit": FILE_FRAMES,
+            "station": query.station,
+            "text": query.text,
+            "action": query.action,
+            "direction": query.direction,
+        }
+        asked = urlencode({name: word for name, word in words.items() if word})
+        self._file.props(f'href="/api/v1/messages?{asked}"')
+
     def _restart(self) -> None:
         self._last = None
         self._trace.replace([])
+        self._name_file()
         self.refresh()
 
     def _row(self, entry: TraceEntry) -> dict[str, str]:

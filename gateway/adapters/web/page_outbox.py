@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from gateway.adapters.web.access import may
-from gateway.adapters.web.answers import event_in_words
 from gateway.adapters.web.desk import Desk
 from gateway.errors import StoreFailed
+from gateway.exports import event_in_words
 from gateway.operations import Caller, NotAllowed, NotFound
 from gateway.records import OutboxRow, QuarantinedRow
 from site_config.model import Role

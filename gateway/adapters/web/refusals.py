@@ -23,7 +23,7 @@ def speak_plainly(app: FastAPI) -> None:
 
 
 def _answer(refusal: Refusal) -> JSONResponse:
-    headers = BEARER if refusal.status == 401 else None
+    headers = BEARER if refusal.status == 401 else refusal.headers
     return JSONResponse(refusal.body.model_dump(), refusal.status, headers)
 
 
@@ -38,7 +38,10 @@ async def _not_allowed(_: Request, reason: Exception) -> JSONResponse:
 
 
 async def _not_found(_: Request, reason: Exception) -> JSONResponse:
-    advice = "GET /api/v1/site names circuits and stations, GET /api/v1/outbox the rows"
+    advice = (
+        "GET /api/v1/site names circuits and stations, GET /api/v1/transactions the transactions, "
+        "GET /api/v1/outbox the rows"
+    )
     return _answer(Refusal(404, str(reason), advice))
 
 

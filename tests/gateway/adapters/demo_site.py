@@ -14,8 +14,9 @@ from gateway.events import (
     IdToken,
     TransactionChanged,
 )
+from gateway.journey import Journey, JourneyStep, StepState
 from gateway.metrics import Counters
-from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry
+from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQuery
 from gateway.records import (
     CircuitLimit,
     LimitSource,
@@ -24,6 +25,7 @@ from gateway.records import (
     Transaction,
 )
 from gateway.site_state import EvseState, HistoryPoint, SiteState
+from gateway.trace_search import matcher, shown
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
@@ -232,6 +234,11 @@ class DemoOperations:
         self.asked.append(("transactions", since, until))
         return [a_transaction()]
 
+    async def journey(self, number: int) -> Journey:
+        if number != a_transaction().number:
+            raise NotFound(f"there is no transaction {number}")
+        return Journey(a_transaction(), a_way())
+
     async def outbox(self, limit: int) -> Sequence[OutboxRow]:
         return [an_outbox_row(number) for number in range(1, 4)][:limit]
 
@@ -245,8 +252,14 @@ class DemoOperations:
             raise NotFound(f"no quarantined row {row_id}")
         self.quarantine = kept
 
-    def messages(self, station_id: str | None, limit: int) -> Sequence[TraceEntry]:
-        return [e for e in self.trace if station_id in (None, e.station_id)][-limit:]
+    def messages(self, query: TraceQuery) -> Sequence[TraceEntry]:
+        wanted = matcher(query, [self.trace])
+        shown_to = (shown(entry, has_tokens=query.has_tokens) for entry in self.trace)
+        return [
+            entry
+            for entry in shown_to
+            if query.station in (None, entry.station_id) and wanted(entry)
+        ][-query.limit :]
 
     def health(self) -> dict[str, Any]:
         reasons = list(self.state.problems.values())
@@ -284,6 +297,30 @@ def a_transaction() -> Transaction:
         register_start_wh=1000.0,
         register_last_wh=8250.0,
     )
+
+
+def a_way() -> tuple[JourneyStep, ...]:
+    """Return what became of the messages of `a_transaction`."""
+    began = NOON - timedelta(hours=1)
+
+    def step(row_id: int, kind: str, minutes: float, **fields: Any) -> JourneyStep:
+        at = began + timedelta(minutes=minutes)
+        told = JourneyStep(
+            row_id, kind, at, f"s-{row_id}", at + timedelta(milliseconds=40), False, 0,
+            f"c-{row_id}", at + timedelta(milliseconds=60), None, StepState.CONFIRMED,
+            at + timedelta(milliseconds=210), "",
+        )  # fmt: skip
+        return replace(told, **fields)
+
+    waiting: dict[str, Any] = {"message_id": None, "sent_at": None, "settled_at": None}
+    return (
+        step(3, "Started", 0),
+        step(4, "MeterValues", 1),
+        step(5, "MeterValues", 2, message_id="c-4", sent_with=4),
+        step(6, "ChargingStateChanged", 3, attempts=2, state=StepState.QUARANTINED,
+             note="FormationViolation timestamp malformed"),
+        step(9, "MeterValues", 59, state=StepState.WAITING, is_offline=True, **waiting),
+    )  # fmt: skip
 
 
 def an_outbox_row(number: int) -> OutboxRow:

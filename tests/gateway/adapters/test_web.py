@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import csv
+import io
 import json
 import shutil
 import socket
 import ssl
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -38,10 +41,16 @@ EVERYTHING = [
     ("PUT", LIMIT),
     ("DELETE", LIMIT),
     ("GET", "/api/v1/transactions"),
+    ("GET", "/api/v1/transactions?format=csv"),
+    ("GET", "/api/v1/transactions/7/journey"),
+    ("GET", "/api/v1/transactions/7/journey?format=csv"),
     ("GET", "/api/v1/outbox"),
+    ("GET", "/api/v1/outbox?format=jsonl"),
+    ("GET", "/api/v1/outbox?format=csv"),
     ("POST", "/api/v1/outbox/17/retry"),
     ("POST", "/api/v1/outbox/17/discard"),
     ("GET", "/api/v1/messages"),
+    ("GET", "/api/v1/messages?format=jsonl"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/api/v1/no-such-thing"),
 ]
@@ -237,6 +246,72 @@ async def test_messages_are_those_of_one_station_or_of_all(web):
 
     assert [entry["station"] for entry in everything.json()] == ["CP-01", "CP-01", "CP-02", "cloud"]
     assert [entry["direction"] for entry in of_one.json()] == ["out"]
+
+
+async def test_a_transaction_is_followed_message_by_message(web):
+    answer = await web.get("/api/v1/transactions/7/journey", headers=bearer(VIEWER))
+    table = await web.get("/api/v1/transactions/7/journey?format=csv", headers=bearer(VIEWER))
+    unknown = await web.get("/api/v1/transactions/8/journey", headers=bearer(VIEWER))
+
+    steps = answer.json()["steps"]
+    assert answer.json()["transaction"]["number"] == 7
+    assert [step["state"] for step in steps] == [
+        *("confirmed", "confirmed", "confirmed", "quarantined", "waiting")
+    ]
+    assert steps[2]["sent_with"] == 4
+    assert table.headers["content-disposition"] == 'attachment; filename="transaction-7.csv"'
+    rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert [row["kind"] for row in rows] == [step["kind"] for step in steps]
+    assert unknown.status_code == 404
+
+
+async def test_messages_are_searched(web):
+    of_an_action = await web.get(
+        "/api/v1/messages?action=Heartbeat&direction=out&station=CP-01", headers=bearer(VIEWER)
+    )
+    unknown = await web.get("/api/v1/messages?word=x", headers=bearer(VIEWER))
+
+    assert [entry["frame"][:3] for entry in of_an_action.json()] == ["[3,"]
+    assert unknown.status_code == 422
+
+
+@pytest.mark.parametrize(("token", "is_whole"), [(VIEWER, False), (OPERATOR, True)])
+async def test_a_viewer_sees_of_a_drivers_token_the_last_four(web, desk, token, is_whole):
+    frame = '[2,"t1","Authorize",{"idTag":"04A2B3C4D5E6F7"}]'
+    desk.operations.trace.append(replace(desk.operations.trace[0], frame=frame))
+
+    answers = [
+        await web.get(f"/api/v1/messages{query}", headers=bearer(token))
+        for query in ("", "?format=jsonl", "?text=04A2B3C4D5")
+    ]
+
+    assert ["04A2B3C4D5" in answer.text for answer in answers] == [is_whole] * 3
+    assert ["E6F7" in answer.text for answer in answers] == [True, True, is_whole]
+
+
+async def test_who_has_signed_in_loads_files_with_the_cookie_and_changes_nothing_with_it(web):
+    cookie = (await web.get(f"/?token={OPERATOR}")).cookies["site_gateway"]
+    web.cookies.set("site_gateway", cookie)
+
+    assert (await web.get("/api/v1/transactions?format=csv")).status_code == 200
+    assert (await web.post("/api/v1/outbox/17/retry")).status_code == 401
+    assert (await web.put(LIMIT, json={"limit_a": 10})).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/api/v1/site", "/?token=wrong"])
+async def test_whoever_guesses_tokens_waits_even_with_a_right_one(web, path):
+    for _ in range(5):
+        refused = await web.get(path, headers=bearer("wrong"))
+        assert refused.status_code == 401
+
+    answers = [
+        await web.get("/api/v1/site", headers=bearer(OPERATOR)),
+        await web.get(f"/?token={OPERATOR}"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [429, 429]
+    assert [answer.headers["retry-after"] for answer in answers] == ["1", "1"]
+    assert (await web.get("/healthz")).status_code == 200
 
 
 @pytest.mark.parametrize("path", [path for method, path in EVERYTHING if method == "GET"])

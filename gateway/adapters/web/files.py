@@ -1,0 +1,52 @@
+"""What is asked of the trace in an address, and rows of JSON as files to take away."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import orjson
+from fastapi import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.exports import as_csv, columns_of
+from gateway.limit_wish import Instant
+
+MAX_FRAMES = 50_000
+
+Format = Literal["json", "csv", "jsonl"]
+"""`jsonl`: one JSON object a line."""
+MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+
+
+class MessageQuery(BaseModel):
+    """Which frames of the trace."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    station: str | None = None
+    """An identity of the site file, or `cloud`; without it: of all sockets."""
+    limit: int = Field(200, ge=1, le=MAX_FRAMES)
+    """At most so many, the newest."""
+    text: str = Field("", max_length=200)
+    """To be found anywhere in the frame."""
+    action: str | None = None
+    """CALLs of this action, and what they were answered."""
+    direction: Literal["in", "out"] | None = None
+    """`in` towards the gateway, `out` from it."""
+    since: Instant = None
+    until: Instant = None
+    format: Literal["json", "jsonl"] = "json"
+
+
+def as_file(
+    rows: Sequence[Mapping[str, Any]], format_: str, name: str, columns: Sequence[str] = ()
+) -> Response:
+    """Return the rows as a file that a browser saves under a name.
+
+    `columns`: of a table; empty: the keys of the first row.
+    """
+    if format_ == "csv":
+        text = as_csv(rows, columns or columns_of(rows, ()))
+    else:
+        text = "".join(orjson.dumps(row).decode() + "\n" for row in rows)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
+    return Response(text, media_type=MEDIA_TYPES[format_], headers=headers)
