@@ -6,13 +6,16 @@ A missing or unfitting certificate would otherwise be found by the first station
 import ssl
 from pathlib import Path
 
+from site_config.addresses import TlsBus, parse_bus
 from site_config.errors import Mistake
 from site_config.findings import Findings
 from site_config.model import Site, Tls
 
 
 def prove_certificates(site: Site) -> list[Mistake]:
-    """Return what is wrong with the files of `csms.tls`, `web.tls` and `cloud.tls_ca`."""
+    """Return what is wrong with the files of `csms.tls`, `web.tls`, `cloud.tls_ca` and of meters
+    behind TLS.
+    """
     findings = Findings(site)
     if site.csms.tls is not None:
         _server("csms.tls", site.csms.tls, findings)
@@ -20,16 +23,33 @@ def prove_certificates(site: Site) -> list[Mistake]:
         _server("web.tls", site.web.tls, findings)
     if site.cloud.tls_ca is not None:
         _authority("cloud.tls_ca", site.cloud.tls_ca, findings)
+    for name, meter in site.meters.items():
+        bus = parse_bus(meter.url)
+        if isinstance(bus, TlsBus):
+            _meter(f"meters.{name}.url", bus, findings)
     return findings.errors()
+
+
+def _meter(path: str, bus: TlsBus, findings: Findings) -> None:
+    if bus.ca is not None:
+        _authority(path, bus.ca, findings)
+    if bus.certificate is not None:
+        key = bus.key or bus.certificate
+        has_certificate = _is_readable(path, bus.certificate, findings)
+        if has_certificate and (key == bus.certificate or _is_readable(path, key, findings)):
+            _fit(path, bus.certificate, key, findings)
 
 
 def _server(path: str, tls: Tls, findings: Findings) -> None:
     has_certificate = _is_readable(f"{path}.certificate", tls.certificate, findings)
     has_key = _is_readable(f"{path}.key", tls.key, findings)
-    if not (has_certificate and has_key):
-        return
+    if has_certificate and has_key:
+        _fit(path, tls.certificate, tls.key, findings)
+
+
+def _fit(path: str, certificate: str, key: str, findings: Findings) -> None:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     except ssl.SSLError as error:
         findings.error(
             path,
@@ -47,7 +67,7 @@ def _authority(path: str, name: str, findings: Findings) -> None:
         findings.error(
             path,
             f"{name} holds no certificate: {error.reason or error}",
-            "give the PEM file of the authority that signed the cloud's certificate",
+            "give the PEM file of the authority that signed the other side's certificate",
         )
 
 

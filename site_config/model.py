@@ -231,7 +231,8 @@ class Meter(Model):
     model: str
     """A name in the meter library, such as eastron-sdm630."""
     url: Annotated[str, AfterValidator(_bus_address), Field(examples=["tcp://192.168.1.20:502"])]
-    """tcp://host:port or rtu:///dev/ttyUSB0?baudrate=9600&parity=N."""
+    """tcp://host:port, rtu:///dev/ttyUSB0?baudrate=9600&parity=N, rtutcp://converter:port (RTU over
+    TCP) or tls://host:802?ca=/etc/site-gateway/meter-ca.pem."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Modbus unit (device address)."""
     poll_s: Seconds = 1.0

@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from pymodbus.constants import ExcCodes
-
 from gateway.adapters.meter_line import ModbusLine, Refused
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, decode
@@ -60,6 +58,13 @@ class MeterReader:
         self._offset = 0
         self._polls = 0
         self._words: dict[int, int] = {}
+        self._pieces: dict[Block, tuple[Block, ...]] = {}
+        """Blocks that this meter gives in pieces only."""
+
+    @property
+    def layout(self) -> Layout:
+        """The registers in use; the model's first as long as none were found."""
+        return self._layout or self._model.layouts[0]
 
     async def read(self) -> DecodedValues:
         """Return what the meter says now, or raise `Unavailable`."""
@@ -79,14 +84,22 @@ class MeterReader:
         for address in block.addresses:
             self._words.pop(address, None)
         try:
-            words = await self._registers(
-                layout.function, self._offset + block.address, block.count
-            )
-        except Refused:
-            if block.every == 1:
+            for piece in self._pieces.get(block, (block,)):
+                await self._read_piece(layout, piece)
+        except Refused as refusal:
+            pieces = layout.pieces(block)
+            if refusal.is_about_registers and block not in self._pieces and len(pieces) > 1:
+                # Some meters refuse a read that runs over registers they do not have.
+                self._pieces[block] = pieces
+                await self._read_block(layout, block)
+            elif block.every == 1:
                 raise
-            return  # Energies that a sister model keeps elsewhere must not cost us the currents.
-        self._words.update(zip(block.addresses, words, strict=True))
+            # Else: energies that a sister model keeps elsewhere must not cost us the currents.
+
+    async def _read_piece(self, layout: Layout, piece: Block) -> None:
+        address = self._offset + piece.address
+        words = await self._registers(layout.function, address, piece.count)
+        self._words.update(zip(piece.addresses, words, strict=True))
 
     async def _find_layout(self) -> Layout:
         if not self._model.sunspec_bases:
@@ -111,7 +124,7 @@ class MeterReader:
             try:
                 mark = await self._registers(3, base, len(SUNSPEC_MARK))
             except Refused as refusal:
-                if refusal.code in (ExcCodes.ILLEGAL_ADDRESS, ExcCodes.ILLEGAL_VALUE):
+                if refusal.is_about_registers:
                     continue
                 raise
             if mark == SUNSPEC_MARK:

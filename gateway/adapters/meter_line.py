@@ -1,29 +1,40 @@
-"""One Modbus line: a TCP connection or a serial port, shared by all the meters behind it.
+"""One Modbus line: a network connection or a serial port, shared by all the meters behind it.
 
 Promise: `read` returns or raises `Unavailable` within its deadline, whatever the other side does.
 pymodbus leaves a read pending when the server dies under it, so the deadline is ours, and after
 silence the connection is dropped: an answer that comes late can then never be taken for the next.
+Whoever waits is served in the order he came; between two exchanges every device has its rest.
 
 Refuses to know what the registers mean.
 """
 
 import asyncio
 import logging
+import ssl
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 from pymodbus import FramerType, ModbusException
-from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
+from pymodbus.client import (
+    AsyncModbusSerialClient,
+    AsyncModbusTcpClient,
+    AsyncModbusTlsClient,
+)
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ModbusPDU
 
 from gateway.errors import Unavailable
-from site_config.addresses import Bus, SerialBus, TcpBus
+from site_config.addresses import Bus, RtuTcpBus, SerialBus, TcpBus, TlsBus
 
 BUSY_RETRIES = 3
 BUSY_PAUSE_S = 0.1
 """Pause before asking a busy meter again; well below any polling interval."""
+SILENCE_CHARACTERS = 3.5
+CHARACTER_BITS = 11
+FAST_BAUDRATE, FAST_SILENCE_S = 19_200, 0.001_75
+"""Rest between two frames on a serial line (Modbus over Serial Line V1.02 §2.5.1.1)."""
 PYMODBUS_TIMEOUT_S = 60.0
 """Longer than any deadline of ours, so that ours is the one that counts."""
 
@@ -48,21 +59,36 @@ class Refused(Unavailable):
         self.code = code
         super().__init__(REFUSALS.get(code, f"refuses (exception {code})"))
 
+    @property
+    def is_about_registers(self) -> bool:
+        """It refuses these registers or so many of them, not to be asked."""
+        return self.code in (ExcCodes.ILLEGAL_ADDRESS, ExcCodes.ILLEGAL_VALUE)
+
+
+Client = AsyncModbusTcpClient | AsyncModbusTlsClient | AsyncModbusSerialClient
+
 
 class ModbusLine:
     """Exchanges with the devices on one bus, one after another; connects when needed.
 
     Args:
-        sleep: how to wait before a busy device is asked again.
+        sleep: how to wait before a busy device is asked again, and out the rest of the last one.
+        clock: monotonic seconds.
     """
 
     def __init__(
-        self, bus: Bus, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        bus: Bus,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.bus = bus
         self._sleep = sleep
-        self._client: AsyncModbusTcpClient | AsyncModbusSerialClient | None = None
+        self._clock = clock
+        self._client: Client | None = None
         self._turn = asyncio.Lock()
+        self._rests_until = clock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,21 +116,23 @@ class ModbusLine:
         Args:
             function: 3 for holding, 4 for input registers.
             deadline_s: longest for connecting and the answer, from the moment the line is free.
-            pause_s: rest that the device needs afterwards.
+            pause_s: rest that the device needs afterwards, whatever it answered.
         """
         async with self._turn:
+            rest_s = self._rests_until - self._clock()
+            if rest_s > 0:
+                await self._sleep(rest_s)
             try:
                 async with asyncio.timeout(deadline_s):
-                    words = await self._read_until_free(function, address, count, unit)
+                    return await self._read_until_free(function, address, count, unit)
             except TimeoutError:
                 self.close()
                 raise Unavailable("no answer") from None
             except ModbusException:
                 self.close()
                 raise Unavailable("connection lost") from None
-            if pause_s:
-                await self._sleep(pause_s)
-            return words
+            finally:
+                self._rests_until = self._clock() + max(pause_s, silence_s(self.bus))
 
     def close(self) -> None:
         """Drop the connection; the next read opens a new one."""
@@ -134,7 +162,7 @@ class ModbusLine:
             return await client.read_holding_registers(address, count=count, device_id=unit)
         return await client.read_input_registers(address, count=count, device_id=unit)
 
-    async def _connected(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
+    async def _connected(self) -> Client:
         if self._client is not None and self._client.connected:
             return self._client
         self.close()
@@ -145,12 +173,39 @@ class ModbusLine:
         return client
 
 
-def _client_of(bus: Bus) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
+def silence_s(bus: Bus) -> float:
+    """Return the rest that must lie between two frames on this bus, s.
+
+    >>> round(silence_s(SerialBus("/dev/ttyUSB0", 9600)), 5)
+    0.00401
+    """
+    if not isinstance(bus, SerialBus):
+        return 0.0  # A converter keeps the silence of the line behind it.
+    if bus.baudrate > FAST_BAUDRATE:
+        return FAST_SILENCE_S
+    return SILENCE_CHARACTERS * CHARACTER_BITS / bus.baudrate
+
+
+def _client_of(bus: Bus) -> Client:
     """Return a client that neither retries nor reconnects by itself: both are decided here."""
     match bus:
-        case TcpBus(host, port):
+        case TcpBus(host, port) | RtuTcpBus(host, port):
             return AsyncModbusTcpClient(
-                host, port=port, timeout=PYMODBUS_TIMEOUT_S, retries=0, reconnect_delay=0
+                host,
+                port=port,
+                framer=FramerType.SOCKET if isinstance(bus, TcpBus) else FramerType.RTU,
+                timeout=PYMODBUS_TIMEOUT_S,
+                retries=0,
+                reconnect_delay=0,
+            )
+        case TlsBus(host, port):
+            return AsyncModbusTlsClient(
+                host,
+                port=port,
+                sslctx=_trust_of(bus),
+                timeout=PYMODBUS_TIMEOUT_S,
+                retries=0,
+                reconnect_delay=0,
             )
         case SerialBus(device, baudrate, parity, stopbits):
             return AsyncModbusSerialClient(
@@ -165,5 +220,22 @@ def _client_of(bus: Bus) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
             )
 
 
+def _trust_of(bus: TlsBus) -> ssl.SSLContext:
+    """Return whom to believe; never nobody's certificate, and TLS 1.2 at least."""
+    try:
+        context = ssl.create_default_context(cafile=bus.ca)
+        if bus.certificate is not None:
+            context.load_cert_chain(bus.certificate, bus.key)
+    except OSError as error:
+        raise Unavailable(f"cannot use its certificate files: {error.strerror or error}") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 def _name_of(bus: Bus) -> str:
-    return f"{bus.host}:{bus.port}" if isinstance(bus, TcpBus) else bus.device
+    match bus:
+        case SerialBus():
+            return bus.device
+        case TlsBus():
+            return f"{bus.host}:{bus.port} with TLS"
+    return f"{bus.host}:{bus.port}"

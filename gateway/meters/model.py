@@ -141,6 +141,22 @@ class Layout:
         counted = "" if self.sunspec_model is None else f" of model {self.sunspec_model}"
         return f"{kind} register {register.address} (0x{register.address:04X}){counted}"
 
+    def pieces(self, block: Block) -> tuple[Block, ...]:
+        """Cut a block down to the runs of registers that hold something, in their order."""
+        used = {address for register in self.values.values() for address in register.addresses}
+        used |= {
+            register.scale_address
+            for register in self.values.values()
+            if register.scale_address is not None
+        }
+        runs: list[list[int]] = []
+        for address in sorted(used & set(block.addresses)):
+            if runs and runs[-1][-1] == address - 1:
+                runs[-1].append(address)
+            else:
+                runs.append([address])
+        return tuple(Block(run[0], len(run), block.every) for run in runs)
+
     def mistakes(self) -> list[str]:
         """Return what in the data cannot be meant so."""
         every_poll = {

@@ -1,4 +1,4 @@
-"""A simulated Modbus TCP meter: serves any model of the library, and fails on demand.
+"""A simulated Modbus meter: serves any model of the library, over any wire, and fails on demand.
 
 It takes the arrangement of registers from the same data files as the gateway; what keeps them
 honest are frames written down by hand in the tests. It is as strict as a real meter: unknown
@@ -9,14 +9,16 @@ registers, the other function and too long reads are refused, and another unit d
 """
 
 import asyncio
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
+from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer, ModbusTlsServer
 from pymodbus.simulator import DataType, SimAction, SimData, SimDevice
 
 from gateway.meters.decode import DecodedValues, PhaseValues, encode
@@ -50,6 +52,16 @@ class Fault(StrEnum):
     """Repeats what it measured when the fault began."""
     SLOW = "slow"
     """Answers after `delay_s`."""
+    HANG_UP = "hang_up"
+    """Drops the connection when it is asked."""
+    SWAPPED = "swapped"
+    """The current transformers of L1 and L2 sit on each other's conductor."""
+    REVERSED = "reversed"
+    """The current transformers sit the wrong way round: import looks like export."""
+    PHASE_LOST = "phase_lost"
+    """The fuse before the voltage input of L2 is gone, and with it all that is told of L2."""
+    RESET = "reset"
+    """Its counters began again at zero."""
 
 
 EXCEPTIONS = {
@@ -59,6 +71,36 @@ EXCEPTIONS = {
 }
 
 
+def distort(fault: Fault, values: DecodedValues) -> DecodedValues:
+    """Return what a meter with this fault would measure; most faults are not of this kind."""
+    match fault:
+        case Fault.NAN:
+            return replace(values, currents=PhaseValues())
+        case Fault.SWAPPED:
+            amps, watts = values.currents, values.powers
+            return replace(
+                values,
+                currents=PhaseValues(amps.l2, amps.l1, amps.l3),
+                powers=PhaseValues(watts.l2, watts.l1, watts.l3),
+            )
+        case Fault.REVERSED:
+            return replace(
+                values,
+                powers=PhaseValues(*(None if w is None else -w for w in values.powers)),
+                power_w=None if values.power_w is None else -values.power_w,
+            )
+        case Fault.PHASE_LOST:
+            return replace(
+                values,
+                voltages=values.voltages._replace(l2=0.0),
+                currents=values.currents._replace(l2=0.0),
+                powers=values.powers._replace(l2=0.0),
+            )
+        case Fault.RESET:
+            return replace(values, energy_import_wh=0.0, energy_export_wh=0.0)
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a simulated meter is found; port 0: any free one."""
@@ -66,15 +108,23 @@ class Address:
     host: str = "127.0.0.1"
     port: int = 0
     unit: int = 1
+    is_rtu: bool = False
+    """RTU frames over TCP, as behind a converter."""
+    tls: ssl.SSLContext | None = None
+    """With the meter's certificate; None: plain TCP."""
+    device: str | None = None
+    """Serial port; None: the network."""
 
 
 class SimulatedMeter:
-    """A Modbus TCP server with one meter behind it.
+    """A Modbus server with one meter behind it, or several.
 
     Args:
         values: asked at every read; what the meter measures at this moment.
         sunspec_model: which layout of a SunSpec meter; None: the first.
         sunspec_base: where a SunSpec meter carries its mark.
+        neighbours: meters of other units on the same line; they are served with this one.
+        is_pedantic: refuses every read that runs over a register it does not have.
     """
 
     def __init__(
@@ -86,6 +136,8 @@ class SimulatedMeter:
         sunspec_model: int | None = None,
         sunspec_base: int = 40000,
         delay_s: float = 0.5,
+        neighbours: Sequence["SimulatedMeter"] = (),
+        is_pedantic: bool = False,
     ) -> None:
         self.model = model
         self.layout = _layout(model, sunspec_model)
@@ -101,7 +153,9 @@ class SimulatedMeter:
         if self.layout.sunspec_model is not None:
             self._offset = sunspec_base + len(SUNSPEC_MARK) + 2 + SUNSPEC_COMMON[1]
             self._header = _sunspec_header(self.layout.sunspec_model, sunspec_base, self._offset)
-        self._server: ModbusTcpServer | None = None
+        self._neighbours = neighbours
+        self._is_pedantic = is_pedantic
+        self._server: Server | None = None
         self._speaks = asyncio.Event()
         self._speaks.set()
 
@@ -137,14 +191,19 @@ class SimulatedMeter:
 
     async def start(self) -> None:
         """Listen; again on the same port after a `stop`."""
-        devices = [_device(self.address.unit, self._answer)]
+        devices = [meter.device() for meter in (self, *self._neighbours)]
         if self.address.unit != ALL_OTHER_UNITS:
             devices.append(_device(ALL_OTHER_UNITS, _nobody))
-        server = ModbusTcpServer(devices, address=(self.address.host, self.address.port))
+        server = _server(devices, self.address)
         await server.serve_forever(background=True)
-        listening: Any = server.transport  # asyncio's server or uvloop's
-        self.address = replace(self.address, port=listening.sockets[0].getsockname()[1])
+        if self.address.device is None:
+            listening: Any = server.transport  # asyncio's server or uvloop's
+            self.address = replace(self.address, port=listening.sockets[0].getsockname()[1])
         self._server = server
+
+    def device(self) -> SimDevice:
+        """Return what answers for this meter's unit."""
+        return _device(self.address.unit, self._answer)
 
     async def stop(self) -> None:
         """Drop every connection and listen no more, as when the meter loses its supply."""
@@ -167,28 +226,55 @@ class SimulatedMeter:
         await self._speaks.wait()
         if self._fault is Fault.SLOW:
             await asyncio.sleep(self.delay_s)
+        if self._fault is Fault.HANG_UP and self._server is not None:
+            for connection in list(self._server.active_connections.values()):
+                connection.close()
         if self._fault in EXCEPTIONS:
             return EXCEPTIONS[self._fault]
+        if (mark := self._mark(function, address, count)) is not None:
+            registers[address - start : address - start + count] = mark
+            return None
         if function != self.layout.function or written is not None:
             return ExcCodes.ILLEGAL_FUNCTION
         if count > self.layout.max_registers:
             return ExcCodes.ILLEGAL_VALUE
         words = self._words()
-        known = range(min(words), max(words) + 1)
-        if address not in known or address + count - 1 not in known:
+        known = words if self._is_pedantic else range(min(words), max(words) + 1)
+        asked = range(address, address + count)
+        if not all(n in known for n in (asked if self._is_pedantic else (asked[0], asked[-1]))):
             return ExcCodes.ILLEGAL_ADDRESS
-        for n in range(address, address + count):
+        for n in asked:
             registers[n - start] = words.get(n, 0)
         return None
 
+    def _mark(self, function: int, address: int, count: int) -> list[int] | None:
+        """Return the registers by which it is known, if it is these that are asked for."""
+        for mark in self.model.marks:
+            if (function, address) == (mark.function, mark.address) and count <= mark.count:
+                text = mark.text.encode("ascii").ljust(2 * mark.count)
+                words = [int.from_bytes(text[n : n + 2], "big") for n in range(0, len(text), 2)]
+                return words[:count] if mark.text else [mark.numbers[0]]
+        return None
+
     def _words(self) -> dict[int, int]:
-        values = self._frozen or self._values()
-        if self._fault is Fault.NAN:
-            values = replace(values, currents=PhaseValues())
+        values = distort(self._fault, self._frozen or self._values())
         shifted = {
             self._offset + address: word for address, word in encode(self.layout, values).items()
         }
         return shifted | self._header
+
+
+Server = ModbusTcpServer | ModbusTlsServer | ModbusSerialServer
+
+
+def _server(devices: list[SimDevice], address: Address) -> Server:
+    place = (address.host, address.port)
+    if address.device is not None:
+        return ModbusSerialServer(devices, port=address.device, framer=FramerType.RTU)
+    if address.tls is not None:
+        return ModbusTlsServer(devices, address=place, sslctx=address.tls)
+    framer = FramerType.RTU if address.is_rtu else FramerType.SOCKET
+    return ModbusTcpServer(devices, address=place, framer=framer)
 
 
 def _device(unit: int, action: SimAction) -> SimDevice:

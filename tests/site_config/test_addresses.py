@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from site_config.addresses import SerialBus, TcpBus, host_and_port, parse_bus
+from site_config.addresses import (
+    RtuTcpBus,
+    SerialBus,
+    TcpBus,
+    TlsBus,
+    host_and_port,
+    parse_bus,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +38,13 @@ def test_what_is_no_listening_address(listen):
         ("tcp://192.168.1.20", TcpBus("192.168.1.20", 502)),
         ("tcp://meter.local:5020/", TcpBus("meter.local", 5020)),
         ("tcp://[fe80::1]:502", TcpBus("fe80::1", 502)),
+        ("rtutcp://192.168.1.7:4196", RtuTcpBus("192.168.1.7", 4196)),
+        ("tls://meter.local", TlsBus("meter.local", 802)),
+        ("tls://meter.local:8020?ca=/etc/ca.pem", TlsBus("meter.local", 8020, "/etc/ca.pem")),
+        (
+            "tls://h?ca=a.pem&certificate=c.pem&key=k.pem",
+            TlsBus("h", 802, "a.pem", "c.pem", "k.pem"),
+        ),
         ("rtu:///dev/ttyUSB0", SerialBus("/dev/ttyUSB0", 9600, "N", 1)),
         (
             "rtu:///dev/serial/by-id/x?baudrate=19200&parity=e&stopbits=2",
@@ -52,6 +66,11 @@ def test_meter_address(url, bus):
         ("tcp://a:b", "host and a port"),
         ("tcp://a:99999", "host and a port"),
         ("tcp://a/path", "host and a port"),
+        ("rtutcp://", "host and a port"),
+        ("tls://", "host and a port"),
+        ("tls://h?cafile=x", "'cafile'"),
+        ("tls://h?key=k.pem", "no certificate"),
+        ("tcp://h?ca=x", "host and a port"),
         ("rtu://", "no serial device"),
         ("rtu:///dev/x?baud=9600", "'baud'"),
         ("rtu:///dev/x?baudrate=fast", "baudrate=fast"),

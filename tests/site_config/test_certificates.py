@@ -63,3 +63,23 @@ def test_certificates(made, files, found):
     mistakes = prove_certificates(parse_site(text, {}))
 
     assert [(mistake.path, mistake.line) for mistake in mistakes] == found
+
+
+@pytest.mark.parametrize(
+    ("ca", "certificate", "key", "found"),
+    [
+        pytest.param("one.pem", "two.pem", "two.key", 0, id="sound"),
+        pytest.param("gone.pem", "two.pem", "two.key", 1, id="no authority"),
+        pytest.param("empty.pem", "two.pem", "one.key", 2, id="empty, and not a pair"),
+        pytest.param("one.pem", "gone.pem", "gone.key", 1, id="no certificate"),
+    ],
+)
+def test_certificates_of_a_meter_behind_tls(made, ca, certificate, key, found):
+    url = f"tls://h?ca={made / ca}&certificate={made / certificate}&key={made / key}"
+    meter = f'meters:\n  grid: {{model: sunspec, url: "{url}"}}\n'
+    text = SITE.replace("circuits:", f"{meter}circuits:").replace("  tls_ca: CA\n", "")
+    text = text.replace("  tls:\n    certificate: CERTIFICATE\n    key: KEY\n", "  path: /ocpp\n")
+
+    mistakes = prove_certificates(parse_site(text, {}))
+
+    assert [mistake.path for mistake in mistakes] == ["meters.grid.url"] * found

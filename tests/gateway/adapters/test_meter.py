@@ -16,8 +16,9 @@ from gateway.adapters.meter import MeterReader, bounds_of, next_due, poll_meter,
 from gateway.adapters.meter_line import ModbusLine
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, PhaseValues
-from gateway.meters.model import meter_model
-from gateway.meters.plausibility import Bounds
+from gateway.meters.model import known_models, meter_model
+from gateway.meters.plausibility import Bounds, implausible
+from gateway.meters.words import WordOrder
 from gateway.simulation.meter import Address, Fault, SimulatedMeter
 from load_balancer.inputs import MeterReading
 from site_config.addresses import TcpBus
@@ -25,7 +26,7 @@ from site_config.load import parse_site
 from site_config.model import Meter
 
 VALUES = DecodedValues(
-    currents=PhaseValues(10.5, -20.0, 30.25),
+    currents=PhaseValues(10.5, -20.0, 30.2),
     voltages=PhaseValues(230.0, 231.0, 229.0),
     powers=PhaseValues(2400.0, -4600.0, 6900.0),
     power_w=4700.0,
@@ -36,10 +37,9 @@ VALUES = DecodedValues(
 SHORT_S = 0.05
 """Time a meter gets to answer where it is not going to."""
 LAYOUTS = [
-    ("eastron-sdm630", None),
-    ("carlo-gavazzi-em340", None),
-    ("sunspec", 203),
-    ("sunspec", 213),
+    (name, layout.sunspec_model)
+    for name, model in known_models().items()
+    for layout in model.layouts
 ]
 
 
@@ -62,25 +62,61 @@ async def metered(name="eastron-sdm630", *, unit=1, **options):
 # Reading.
 
 
+@pytest.mark.parametrize("order", WordOrder)
+async def test_every_meter_of_the_library_is_read_over_the_wire_in_both_word_orders(order):
+    """Foreign word orders too: the server and the reader are both told of the other one."""
+    read = {}
+    for name, number in LAYOUTS:
+        model = in_order(meter_model(name), order)
+        async with (
+            SimulatedMeter(model, values, sunspec_model=number) as meter,
+            ModbusLine(TcpBus("127.0.0.1", meter.port)) as line,
+        ):
+            read[name, number] = await MeterReader(line, replace(model, timeout_s=5), 1).read()
+
+    assert len({name for name, _ in read}) >= 20
+    for (name, _), found in read.items():
+        magnitudes = tuple(map(abs, VALUES.currents))
+        has_direction = meter_model(name).layouts[0].direction != "none"
+        assert found.currents == pytest.approx(VALUES.currents if has_direction else magnitudes)
+        assert found.voltages == pytest.approx(VALUES.voltages, abs=0.5)
+        assert found.power_w == pytest.approx(VALUES.power_w, abs=10)
+        assert found.energy_import_wh == pytest.approx(VALUES.energy_import_wh)
+
+
+def in_order(model, order):
+    layouts = tuple(replace(layout, word_order=order) for layout in model.layouts)
+    return replace(model, layouts=layouts)
+
+
+async def test_read_in_the_wrong_word_order_is_nothing_to_believe():
+    model = in_order(meter_model("eastron-sdm630"), WordOrder.LITTLE)
+    async with metered() as (meter, _, _), ModbusLine(TcpBus("127.0.0.1", meter.port)) as line:
+        read = await MeterReader(line, replace(model, timeout_s=5), 1).read()
+
+    assert implausible(read, Bounds.of_circuit(100, 230)) is not None
+
+
 @pytest.mark.parametrize(("name", "number"), LAYOUTS)
-async def test_every_model_of_the_library_is_read_over_the_wire(name, number):
-    async with metered(name, sunspec_model=number) as (_, reader, _):
-        read = await reader.read()
-
-    assert read.currents == pytest.approx(VALUES.currents)
-    assert read.voltages == pytest.approx(VALUES.voltages)
-    assert read.powers == pytest.approx(VALUES.powers)
-    assert read.energy_import_wh == pytest.approx(VALUES.energy_import_wh)
-
-
-@pytest.mark.parametrize(("name", "number"), LAYOUTS)
-async def test_a_poll_is_one_read(name, number):
+async def test_a_poll_is_one_read_unless_the_meter_gives_little(name, number):
     async with metered(name, sunspec_model=number) as (meter, reader, _):
         await reader.read()
         before = meter.reads
         await reader.read()
 
-    assert meter.reads == before + 1
+    most = {"carlo-gavazzi-em24-din": 4, "phoenix-contact-eem-350": 3}.get(name, 1)
+    assert meter.reads == before + most
+
+
+async def test_meter_that_refuses_registers_it_does_not_have_is_read_in_pieces():
+    async with metered("janitza-umg96rm", is_pedantic=True) as (meter, reader, _):
+        first, after_first = await reader.read(), meter.reads
+        again = await reader.read()
+
+    assert first == again
+    assert first.currents == pytest.approx(VALUES.currents)
+    assert first.energy_import_wh == 1_000_000.0
+    assert meter.reads - after_first == 4  # volts, amperes, watts, hertz
 
 
 async def test_energies_of_the_em340_are_kept_between_their_rare_reads():
@@ -118,6 +154,7 @@ async def test_nothing_is_read_from_another_unit():
         (Fault.BUSY, "exception 6"),
         (Fault.BROKEN, "exception 4"),
         (Fault.UNREACHABLE, "exception 11"),
+        (Fault.HANG_UP, "connection lost|no answer"),
         (Fault.SILENT, "no answer"),
     ],
 )
@@ -126,7 +163,7 @@ async def test_fault_is_unavailable_with_its_reason_and_ends_by_itself(fault, re
         await reader.read()
         meter.fault = fault
         with pytest.raises(Unavailable, match=reason):
-            await (impatient if fault is Fault.SILENT else reader).read()
+            await (impatient if fault in (Fault.SILENT, Fault.HANG_UP) else reader).read()
         meter.fault = Fault.NONE
 
         assert (await reader.read()).power_w == pytest.approx(4700)
@@ -214,7 +251,7 @@ async def test_reading_carries_the_moment_its_answer_came():
 
     [(name, reading)] = timeline.readings
     assert name == "grid"
-    assert reading == MeterReading(100.25, pytest.approx((10.5, -20.0, 30.25)), 4700.0)
+    assert reading == MeterReading(100.25, pytest.approx((10.5, -20.0, 30.2)), 4700.0)
 
 
 async def test_polls_keep_their_beat_without_drift():

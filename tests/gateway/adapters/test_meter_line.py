@@ -6,17 +6,22 @@ The other side is a bare socket, a pseudo-terminal or the simulated meter.
 import asyncio
 import contextlib
 import os
+import shutil
+import ssl
+import subprocess
 import tty
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from gateway.adapters.meter_line import ModbusLine
+from gateway.adapters.meter import MeterReader
+from gateway.adapters.meter_line import ModbusLine, silence_s
 from gateway.errors import Unavailable
-from gateway.meters.decode import DecodedValues
+from gateway.meters.decode import DecodedValues, PhaseValues
 from gateway.meters.model import meter_model
-from gateway.simulation.meter import Fault, SimulatedMeter
-from site_config.addresses import SerialBus, TcpBus
+from gateway.simulation.meter import Address, Fault, SimulatedMeter
+from site_config.addresses import RtuTcpBus, SerialBus, TcpBus, TlsBus
 
 SHORT_S = 0.05
 """Time a device gets to answer where it is not going to."""
@@ -152,3 +157,164 @@ async def test_meters_with_one_address_share_a_connection_and_take_turns():
         await asyncio.gather(*reads)
 
     assert (connections, most_at_once) == (1, 1)
+
+
+# Several meters behind one line, on every kind of wire.
+
+
+def drawing(current_a):
+    return lambda: DecodedValues(
+        PhaseValues(current_a, 0, 0), PhaseValues(230, 230, 230), PhaseValues(230 * current_a, 0, 0)
+    )
+
+
+def three_meters(**wire):
+    """Three models with foreign word orders under the units 1, 2 and 7."""
+    em340, sdm = meter_model("carlo-gavazzi-em340"), meter_model("eastron-sdm630")
+    neighbours = [
+        SimulatedMeter(em340, drawing(2.0), Address(unit=2)),
+        SimulatedMeter(meter_model("abb-b23"), drawing(7.0), Address(unit=7)),
+    ]
+    return SimulatedMeter(sdm, drawing(1.0), Address(**wire), neighbours=neighbours)
+
+
+async def read_all(bus):
+    models = {1: "eastron-sdm630", 2: "carlo-gavazzi-em340", 7: "abb-b23"}
+    async with ModbusLine(bus) as line, asyncio.timeout(10):
+        readers = [
+            MeterReader(line, replace(meter_model(name), timeout_s=5.0, pause_s=0.0), unit)
+            for unit, name in models.items()
+        ]
+        read = await asyncio.gather(*(reader.read() for reader in readers))
+    return [values.currents.l1 for values in read]
+
+
+async def test_three_meters_behind_a_converter_that_passes_rtu_frames_on():
+    async with three_meters(is_rtu=True) as meter:
+        assert await read_all(RtuTcpBus("127.0.0.1", meter.port)) == [1.0, 2.0, 7.0]
+
+
+async def test_three_meters_on_a_serial_line():
+    """Two pseudo-terminals, their far ends joined as by a cable."""
+    loop = asyncio.get_running_loop()
+    cable, ports = zip(*(os.openpty() for _ in range(2)), strict=True)
+    for end, other in (cable, cable[::-1]):
+        tty.setraw(end)
+        loop.add_reader(end, lambda end=end, other=other: os.write(other, os.read(end, 4096)))
+    try:
+        async with three_meters(device=os.ttyname(ports[0])):
+            assert await read_all(SerialBus(os.ttyname(ports[1]), 115200)) == [1.0, 2.0, 7.0]
+    finally:
+        for end in cable:
+            loop.remove_reader(end)
+        for end in (*cable, *ports):
+            os.close(end)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    openssl = shutil.which("openssl")
+    assert openssl, "the TLS tests make a certificate with the openssl command: install openssl"
+    folder = tmp_path_factory.mktemp("tls")
+    files = str(folder / "certificate.pem"), str(folder / "key.pem")
+    subprocess.run(
+        [
+            *[openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"],
+            *["-subj", "/CN=meter", "-addext", "subjectAltName=IP:127.0.0.1"],
+            *["-keyout", files[1], "-out", files[0]],
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return files
+
+
+def server_context(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+async def test_three_meters_behind_tls(certificate):
+    async with three_meters(tls=server_context(certificate)) as meter:
+        bus = TlsBus("127.0.0.1", meter.port, ca=certificate[0])
+        assert await read_all(bus) == [1.0, 2.0, 7.0]
+
+
+async def test_meter_whose_certificate_nobody_vouches_for_is_not_believed(certificate):
+    async with (
+        three_meters(tls=server_context(certificate)) as meter,
+        ModbusLine(TlsBus("127.0.0.1", meter.port)) as line,
+    ):
+        with pytest.raises(Unavailable, match=r"cannot connect to .* with TLS"):
+            await line.read(4, 0, 2, unit=1, deadline_s=5)
+
+
+async def test_meter_that_asks_who_reads_is_shown_the_gateways_certificate(certificate):
+    context = server_context(certificate)
+    context.load_verify_locations(certificate[0])
+    context.verify_mode = ssl.CERT_REQUIRED
+    async with three_meters(tls=context) as meter:
+        assert await read_all(TlsBus("127.0.0.1", meter.port, certificate[0], *certificate)) == [
+            1.0,
+            2.0,
+            7.0,
+        ]
+
+
+async def test_certificate_files_that_are_not_there_are_named():
+    async with ModbusLine(TlsBus("127.0.0.1", 1, ca="/no/such.pem")) as line:
+        with pytest.raises(Unavailable, match="certificate files"):
+            await line.read(4, 0, 2, unit=1, deadline_s=5)
+
+
+async def test_rest_is_kept_before_the_next_question_not_before_the_answer_is_told():
+    naps, now = [], 100.0
+
+    async def nap(seconds):
+        naps.append(seconds)
+
+    async with (
+        SimulatedMeter(meter_model("eastron-sdm630"), DecodedValues) as meter,
+        ModbusLine(TcpBus("127.0.0.1", meter.port), sleep=nap, clock=lambda: now) as line,
+    ):
+        await line.read(4, 0, 2, unit=1, deadline_s=5, pause_s=0.1)
+        naps_after_the_first = list(naps)
+        await line.read(4, 0, 2, unit=1, deadline_s=5, pause_s=0.1)
+        meter.fault = Fault.BROKEN
+        with pytest.raises(Unavailable):
+            await line.read(4, 0, 2, unit=1, deadline_s=5, pause_s=0.3)
+        meter.fault = Fault.NONE
+        await line.read(4, 0, 2, unit=1, deadline_s=5)
+
+    assert naps_after_the_first == []
+    assert naps == pytest.approx([0.1, 0.1, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("bus", "rest_s"),
+    [
+        (SerialBus("x", 9600), 0.00401),
+        (SerialBus("x", 19200), 0.00201),
+        (SerialBus("x", 115200), 0.00175),
+        (TcpBus("h"), 0.0),
+    ],
+)
+def test_frames_on_a_serial_line_are_three_and_a_half_characters_apart(bus, rest_s):
+    assert silence_s(bus) == pytest.approx(rest_s, abs=1e-5)
+
+
+async def test_who_waits_for_the_line_is_served_in_the_order_he_came():
+    order = []
+
+    async def convert(reader, writer):
+        while True:
+            request = await reader.readexactly(12)
+            order.append(request[6])
+            writer.write(request[:4] + bytes.fromhex("0007") + request[6:8] + b"\4\0\0\0\0")
+
+    async with serving(convert) as bus, ModbusLine(bus) as line:
+        reads = [line.read(4, 0, 2, unit=unit, deadline_s=5) for unit in (1, 2, 3) * 3]
+        await asyncio.gather(*reads)
+
+    assert order == [1, 2, 3] * 3
