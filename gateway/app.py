@@ -41,7 +41,7 @@ from gateway.maintenance import Maintenance
 from gateway.meter_news import MeterNews
 from gateway.metrics import Counters
 from gateway.parts import Parts
-from gateway.records import Enqueue, Kept, SetAside, Write
+from gateway.records import Enqueue, Kept, SaveSlot, SaveTransaction, SetAside, Write
 from gateway.restocking import Restocking
 from gateway.rounds import Rounds
 from gateway.routes import Routes
@@ -280,7 +280,7 @@ class Gateway:
         """Take up what was under way before the restart."""
         await self.commit(self.parts.slots.writes)
         await self.restocking.restore(kept)
-        self.store.committed = self._committed
+        self.store.committed, self.store.remade = self._committed, self._store_remade
         self._configuration_changed()
         self.desk.restore()
         log.info(
@@ -339,6 +339,7 @@ class Gateway:
             self.parts,
             self.maintenance,
             store_failure=lambda: self.store.failure,
+            store_loss=lambda: self.store.loss,
             commit=self.commit,
             limits_changed=self._unbalanced.set,
             spawn=self._beside.spawn,
@@ -405,6 +406,14 @@ class Gateway:
         """Keep and count a frame that passed a socket."""
         self.trace.note(name, direction, text)
         self.counters.count_frame(name, direction, text)
+
+    def _store_remade(self) -> None:
+        """Write again what memory still knows of what a damaged file may have lost."""
+        self._beside.spawn(self._write_again())
+
+    async def _write_again(self) -> None:
+        slots = [SaveSlot(slot) for slot in self.parts.slots]
+        await self.commit([*slots, *map(SaveTransaction, self.parts.books.running())])
 
     async def commit(self, writes: Sequence[Write]) -> None:
         """Commit; the one way to the disk."""

@@ -4,9 +4,11 @@ Called every second or so; `now` is monotonic seconds, `at` aware UTC.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from gateway.errors import StoreFailed
 from gateway.maintenance import Maintenance
 from gateway.parts import Parts
 from gateway.records import Write
@@ -19,6 +21,7 @@ class Housekeeping:
         maintenance: Maintenance,
         *,
         store_failure: Callable[[], str | None],
+        store_loss: Callable[[], str | None],
         commit: Callable[[Sequence[Write]], Awaitable[None]],
         limits_changed: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
@@ -27,6 +30,7 @@ class Housekeeping:
         self._parts = parts
         self._maintenance = maintenance
         self._store_failure = store_failure
+        self._store_loss = store_loss
         self._commit = commit
         self._limits_changed = limits_changed
         self._spawn = spawn
@@ -39,10 +43,15 @@ class Housekeeping:
         cloud = parts.state.cloud
         cloud.pending, cloud.quarantined, cloud.oldest_at = parts.outbox.depth()
         parts.judge_health(self._store_failure())
-        if expired := parts.limits.expired(at):
-            await self._commit(expired)
-            parts.limits.take(expired)
-            self._limits_changed()
-        await self._close_abandoned(now, at)
+        parts.problem("damage", self._store_loss() or "")
+        with suppress(StoreFailed):  # told by the store itself; what is due stays due
+            await self._write_what_is_due(now, at)
         if self._maintenance.has_idle_resets():
             self._spawn(self._maintenance.reset_idle())
+
+    async def _write_what_is_due(self, now: float, at: datetime) -> None:
+        if expired := self._parts.limits.expired(at):
+            await self._commit(expired)
+            self._parts.limits.take(expired)
+            self._limits_changed()
+        await self._close_abandoned(now, at)

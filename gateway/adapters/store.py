@@ -13,14 +13,14 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import aiosqlite
 
-from gateway.adapters import store_file, store_reads
+from gateway.adapters import store_file, store_reads, store_salvage
 from gateway.adapters.store_writes import Statement, gathered, statements
 from gateway.errors import StoreFailed
 from gateway.journey import Journey
@@ -31,9 +31,19 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_Failure = sqlite3.Error | ValueError | OverflowError
-"""What SQLite raises: for the disk, for a value it cannot hold, for an integer beyond 64 bits."""
+_Failure = sqlite3.Error | ValueError | OverflowError | OSError | StoreFailed
+"""What SQLite raises: for the disk, for a value it cannot hold, for an integer beyond 64 bits;
+and what opening the file anew raises."""
 _FAILURES = (sqlite3.Error, ValueError, OverflowError)
+
+
+_LOOK_S = 5.0
+"""How often an idle store looks whether its file is still there, and a failing one whether the
+disk is back."""
+_PROBE: Statement = ("UPDATE local_list_version SET version = version", ())
+"""A write that changes nothing: does the disk take it?"""
+_OF_THE_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+"""After these the file is opened anew: it may be another disk."""
 
 
 class _Waiting(NamedTuple):
@@ -44,38 +54,75 @@ class _Waiting(NamedTuple):
     done: asyncio.Future[None]
 
 
+class _Opened(NamedTuple):
+    """The two connections, and which file they have opened."""
+
+    writer: aiosqlite.Connection
+    reader: aiosqlite.Connection
+    inode: int | None
+
+
 async def open_store(path: str | Path) -> "Store":
     """Open the store, made and brought up to date where needed, and own it until `close`.
 
-    Raises `StoreFailed` when another process owns it, it is damaged, or cannot be written.
+    A damaged file is replaced by one with everything that can be read of it. Raises `StoreFailed`
+    when another process owns it, a newer version has written it, or it cannot be written.
     """
     path = Path(path)
+    is_missing = store_file.is_missing(path)
     lock = store_file.lock(path)
-    opened: list[aiosqlite.Connection] = []
     try:
-        for prepare in (store_file.prepare, store_file.prepare_reader):
-            opened.append(await aiosqlite.connect(path, isolation_level=None))
-            await _on_thread(opened[-1], prepare)
-    except BaseException as error:
-        for connection in opened:
-            await connection.close()
+        with _as_store_failed(f"cannot open {path}"):
+            await asyncio.to_thread(store_file.finish_replacement, path)
+            if is_missing and store_file.is_missing(path):
+                raise store_file.Damaged("it was gone, or empty")
+            opened = await _opened(path)
+    except store_file.Damaged as damage:
+        try:
+            opened = await _rebuilt(path, str(damage))
+        except BaseException:
+            lock.close()
+            raise
+    except BaseException:
         lock.close()
-        if isinstance(error, sqlite3.Error):
-            raise StoreFailed(f"cannot open {path}: {error}") from error
         raise
-    return Store(path, lock, *opened)
+    return Store(path, lock, opened)
+
+
+async def _rebuilt(path: Path, reason: str) -> _Opened:
+    await asyncio.to_thread(store_salvage.rebuild, path, reason, datetime.now(UTC))
+    with _as_store_failed(f"cannot open {path}"):
+        return await _opened(path)
+
+
+async def _opened(path: Path) -> _Opened:
+    """Open both connections or none."""
+    await asyncio.to_thread(path.touch, 0o600)  # tokens are in it: not for every user
+    writer = await _connected(path, store_file.prepare)
+    try:
+        reader = await _connected(path, store_file.prepare_reader)
+    except BaseException:
+        await writer.close()
+        raise
+    return _Opened(writer, reader, await asyncio.to_thread(store_file.inode_of, path))
+
+
+async def _connected(
+    path: Path, prepare: Callable[[sqlite3.Connection], None]
+) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    try:
+        await _on_thread(connection, prepare)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 class Store:
     """The open file. Made by `open_store`, within a running event loop."""
 
-    def __init__(
-        self,
-        path: Path,
-        lock: IO[str],
-        writer: aiosqlite.Connection,
-        reader: aiosqlite.Connection,
-    ) -> None:
+    def __init__(self, path: Path, lock: IO[str], opened: _Opened) -> None:
         self.commits = 0
         """Batches written since it was opened: far fewer than calls when many are waiting."""
         self.committed: Callable[[Sequence[Write]], None] = lambda writes: None
@@ -84,10 +131,15 @@ class Store:
         its rows: one it never hears of is not sent before the next start."""
         self.failure: str | None = None
         """Why the last batch could not be written; None: it was."""
+        self.remade: Callable[[], None] = lambda: None
+        """Told when a damaged file has been replaced while we ran: what memory still knows may be
+        written again."""
         self._path = path
         self._lock = lock
-        self._writer = writer
-        self._reader = reader
+        self._writer, self._reader, self._inode = opened
+        self._damage: str | None = None
+        """Why the file must be made anew before the next write; None: it is sound."""
+        self._must_reopen = False
         self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._is_closing = False
@@ -109,6 +161,11 @@ class Store:
             raise StoreFailed(f"cannot be written: {error}") from error
         self._wake.set()
         await done
+
+    @property
+    def loss(self) -> str | None:
+        """What was lost with a damaged file, in one line, until a person has taken note."""
+        return store_file.loss_told(self._path)
 
     async def load(self) -> Kept:
         """Return everything the program starts from."""
@@ -153,34 +210,76 @@ class Store:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        with _as_store_failed("cannot be read"):
-            return await _on_thread(self._reader, read, *args, **kwargs)
+        try:
+            with _as_store_failed("cannot be read"):
+                return await _on_thread(self._reader, read, *args, **kwargs)
+        except StoreFailed as error:
+            if store_file.is_damage(error.__cause__):
+                self._damage = str(error.__cause__)
+                self._wake.set()
+            raise
 
     async def _write_what_waits(self) -> None:
         batch: list[_Waiting] = []
         try:
             while self._queue or not self._is_closing:
-                await self._wake.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        await self._wake.wait()
                 self._wake.clear()
                 batch, self._queue = self._queue, []
-                if batch:
-                    await self._write(batch)
+                await self._write(batch)
         finally:
             for waiting in (*batch, *self._queue):
                 _settle(waiting, sqlite3.ProgrammingError("the store has stopped"))
 
     async def _write(self, batch: list[_Waiting]) -> None:
-        outcomes: list[_Failure | None]
-        try:
-            outcomes = await _on_thread(self._writer, _commit_batch, [w.statements for w in batch])
-        except _FAILURES as error:
-            outcomes = [error] * len(batch)
-        self.commits += 1
-        for waiting, failure in zip(batch, outcomes, strict=True):
-            if failure is None:
+        """Write what waits; where nothing does, look whether it could be written."""
+        groups = [waiting.statements for waiting in batch]
+        outcomes = await self._tried(groups or [[_PROBE] if self.failure else []])
+        damaged = [n for n, failure in enumerate(outcomes) if store_file.is_damage(failure)]
+        if damaged:
+            self._damage = str(outcomes[damaged[0]])
+            again = await self._tried([groups[n] for n in damaged] if batch else [[]])
+            for n, failure in zip(damaged, again, strict=True):
+                outcomes[n] = failure
+        self.commits += bool(batch)
+        for waiting, outcome in zip(batch, outcomes, strict=False):
+            if outcome is None:
                 self.committed(waiting.writes)
-            _settle(waiting, failure)
+            _settle(waiting, outcome)
         self._note(next((failure for failure in outcomes if failure is not None), None))
+
+    async def _tried(self, groups: list[list[Statement]]) -> list[_Failure | None]:
+        """Commit the groups, to a file that is opened anew or mended first if it has to be."""
+        try:
+            if self._must_reopen or self._damage is not None:
+                await self._open_again()
+            outcomes = await _on_thread(
+                self._writer, _commit_there, self._path, self._inode, groups
+            )
+            if outcomes is None:
+                await self._open_again()
+                outcomes = await _on_thread(self._writer, _commit_batch, groups)
+        except (*_FAILURES, OSError, StoreFailed) as error:
+            outcomes = [error] * len(groups)
+        self._must_reopen |= any(map(_is_of_the_disk, outcomes))
+        return outcomes
+
+    async def _open_again(self) -> None:
+        """Let go of the file, make it anew where it is damaged, and open it."""
+        self._must_reopen = True
+        await self._reader.close()
+        await self._writer.close()
+        if self._damage is None:
+            opened = await _opened(self._path)
+        else:
+            opened = await _rebuilt(self._path, self._damage)
+        self._writer, self._reader, self._inode = opened
+        self._must_reopen = False
+        if self._damage is not None:
+            self._damage = None
+            self.remade()
 
     def _note(self, failure: _Failure | None) -> None:
         """Log when writing begins to fail, and when it works again, once each."""
@@ -207,7 +306,7 @@ def _settle(waiting: _Waiting, failure: _Failure | None) -> None:
 def _as_store_failed(what: str) -> Iterator[None]:
     try:
         yield
-    except _FAILURES as error:
+    except (*_FAILURES, OSError) as error:
         raise StoreFailed(f"{what}: {error}") from error
 
 
@@ -225,6 +324,17 @@ async def _on_thread(
         function, connection._conn, *args, **kwargs
     )
     return result
+
+
+def _commit_there(
+    connection: sqlite3.Connection, path: Path, inode: int | None, groups: list[list[Statement]]
+) -> list[_Failure | None] | None:
+    """Commit as `_commit_batch`; None: the file was taken away, and is there anew to be opened."""
+    if store_file.inode_of(path) == inode:
+        return _commit_batch(connection, groups)
+    log.error('store.file_taken path=%s action="written anew"', path)
+    store_file.write_again(connection, path)
+    return None
 
 
 def _commit_batch(
@@ -252,3 +362,9 @@ def _commit_batch(
 def _is_busy(failure: _Failure) -> bool:
     """Whether somebody else holds the file: to try each alone would wait for each."""
     return getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+def _is_of_the_disk(failure: _Failure | None) -> bool:
+    """Whether the connection may be of a disk that is no more: gone, read-only, unreadable."""
+    code = getattr(failure, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _OF_THE_DISK

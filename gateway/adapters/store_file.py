@@ -1,21 +1,30 @@
-"""The store's file: one owner, its schema brought up to date, looked over, copied while in use.
+"""The store's file: one owner, looked over, copied while in use, replaced whole or not at all.
 
 Everything here blocks: it is called before the first station connects, or on a thread.
+
+A file that takes the place of `gateway.db` is made beside it and is complete on disk, as
+`gateway.db.next`, before anything of the old one is touched; `finish_replacement` at the next start
+does what a power cut has left undone.
 """
 
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
 import time
-from contextlib import closing
-from importlib.resources import files
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
+from gateway.adapters import store_schema
 from gateway.errors import StoreFailed
 
 log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Told pages done and pages in all."""
 
 _CHECK_S = 0.3
 """How long the look over the file at start may take: start to listening is 1.5 s."""
@@ -26,6 +35,7 @@ _BUSY_MS = 2000
 _WAL_KEPT_BYTES = 16 * 2**20
 """A longer write-ahead log is cut back to this after a checkpoint."""
 _PAGES_PER_STEP = 1024
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _PREPARE = f"""
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -37,6 +47,10 @@ PRAGMA journal_size_limit = {_WAL_KEPT_BYTES};
 """
 
 
+class Damaged(StoreFailed):
+    """The file itself is broken: what can be read of it has to be put into a new one."""
+
+
 def lock(path: Path) -> IO[str]:
     """Make this process the file's only gateway until the returned file is closed.
 
@@ -44,8 +58,6 @@ def lock(path: Path) -> IO[str]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Tokens are in it: not for every user of the machine.
-        path.touch(mode=0o600)
         held = path.with_name(path.name + ".lock").open("a+", encoding="ascii")
     except OSError as error:
         raise StoreFailed(f"cannot open the data file {path}: {error.strerror}") from error
@@ -62,14 +74,26 @@ def lock(path: Path) -> IO[str]:
     return held
 
 
+def is_damage(failure: BaseException | None) -> bool:
+    """Whether SQLite says that the file itself is broken, not the disk, the caller or a value."""
+    code = getattr(failure, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGED
+
+
 def prepare(connection: sqlite3.Connection) -> None:
     """Make commits durable, bring the schema up to date, look for damage.
 
-    Raises `StoreFailed` for a damaged file, or one that a newer version has written.
+    Raises `Damaged` for a broken file, `StoreFailed` for one that a newer version has written.
     """
-    connection.executescript(_PREPARE)
-    _look_over(connection)
-    _migrate(connection)
+    try:
+        connection.executescript(_PREPARE)
+        _look_over(connection)
+        store_schema.refuse_newer(store_schema.version_of(connection))
+        store_schema.migrate(connection)
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise Damaged(str(error)) from error
+        raise
 
 
 def prepare_reader(connection: sqlite3.Connection) -> None:
@@ -77,7 +101,12 @@ def prepare_reader(connection: sqlite3.Connection) -> None:
     connection.executescript(f"PRAGMA busy_timeout = {_BUSY_MS}; PRAGMA query_only = ON;")
 
 
-def back_up(source: Path, target: Path) -> None:
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open without changing a byte, also while a gateway runs."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def back_up(source: Path, target: Path, progress: Progress = lambda done, total: None) -> None:
     """Copy the store as it is at one instant to `target`, whole or not at all.
 
     Neither waits for writers nor holds them up. Replaces `target` only when the copy is on disk.
@@ -86,25 +115,125 @@ def back_up(source: Path, target: Path) -> None:
     try:
         partial.unlink(missing_ok=True)
         partial.touch(mode=0o600)
-        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
+        with closing(sqlite3.connect(source)) as live:
             # The open read transaction pins one instant: else every write starts the copy anew.
             live.execute("BEGIN")
             live.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            live.backup(copy, pages=_PAGES_PER_STEP)
+            copy_pages(live, partial, progress)
             live.execute("ROLLBACK")
-            copy.execute("PRAGMA journal_mode = DELETE")
         partial.replace(target)
-        _sync_directory(target.parent)
+        _sync(target.parent)
     except (sqlite3.Error, OSError) as error:
+        partial.unlink(missing_ok=True)
         raise StoreFailed(f"backup to {target}: {error}") from error
 
 
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
+def copy_pages(live: sqlite3.Connection, target: Path, progress: Progress) -> None:
+    """Copy page by page into the existing `target`; it is on disk when this returns."""
+
+    def told(_: int, remaining: int, total: int) -> None:
+        progress(total - remaining, total)
+
+    with closing(sqlite3.connect(target)) as copy:
+        live.backup(copy, pages=_PAGES_PER_STEP, progress=told)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    _sync(target)
+
+
+# Replacing the file.
+
+
+@contextmanager
+def replacement(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give an empty file to fill; it takes the place of `path` at the end, unless that raises."""
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with closing(sqlite3.connect(partial)) as new:
+            new.executescript("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = DELETE;")
+            yield new
+        _sync(partial)
+        partial.replace(_next(path))
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+    finish_replacement(path)
+
+
+def finish_replacement(path: Path) -> None:
+    """Let a complete `gateway.db.next` take its place; nothing to do where there is none."""
+    if _next(path).exists():
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        _next(path).replace(path)
+        _sync(path.parent)
+
+
+def keep_aside(path: Path, word: str) -> Path | None:
+    """Give the file, with what is not yet checkpointed, a second name; None: there is no file."""
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    aside = path.with_name(f"{path.name}.{word}")
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists():
+        shutil.copyfile(wal, aside.with_name(aside.name + "-wal"))
+    try:
+        os.link(path, aside)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, aside)
+    _sync(path.parent)
+    return aside
+
+
+def _next(path: Path) -> Path:
+    return path.with_name(path.name + ".next")
+
+
+def inode_of(path: Path) -> int | None:
+    """Return which file stands at the path; None: none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def write_again(live: sqlite3.Connection, path: Path) -> None:
+    """Write the file anew from the connection that still has it open, though it was deleted.
+
+    What somebody has put there instead is kept aside.
+    """
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.touch(mode=0o600)
+    copy_pages(live, partial, lambda done, total: None)
+    keep_aside(path, "put-here-while-running")
+    partial.replace(_next(path))
+    finish_replacement(path)
+
+
+# Damage.
+
+
+def report_of(path: Path) -> Path:
+    """Return the text file that tells what was lost; a person removes it once it is read."""
+    return path.with_name(path.name + ".damaged.txt")
+
+
+def loss_told(path: Path) -> str | None:
+    """Return in one line what was lost when the file was last made anew; None: nothing to tell."""
+    try:
+        return report_of(path).read_text(encoding="utf-8").partition("\n")[0]
+    except OSError:
+        return None
+
+
+def is_missing(path: Path) -> bool:
+    """Whether a gateway has run here, and its file is gone or empty."""
+    is_empty = not path.exists() or path.stat().st_size == 0
+    return is_empty and path.with_name(path.name + ".lock").exists()
 
 
 def _look_over(connection: sqlite3.Connection) -> None:
@@ -120,31 +249,13 @@ def _look_over(connection: sqlite3.Connection) -> None:
     finally:
         connection.set_progress_handler(None, 0)
     if found != "ok":
-        raise StoreFailed(f"the data file is damaged: {found}")
+        raise Damaged(" ".join(found.split()))
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    [(version,)] = connection.execute("PRAGMA user_version").fetchall()
-    migrations = _migrations()
-    newest = migrations[-1][0]
-    if version > newest:
-        raise StoreFailed(
-            f"the data file has schema {version}, this version knows up to {newest}: "
-            "it was written by a newer one"
-        )
-    for number, sql in migrations:
-        if number > version:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {number}; COMMIT;"
-            )
-            log.info("store.migrated from=%d to=%d", version, number)
-
-
-def _migrations() -> list[tuple[int, str]]:
-    """Return number and SQL of every `NNNN_name.sql`, in order."""
-    folder = files("gateway.adapters") / "migrations"
-    return sorted(
-        (int(script.name.split("_")[0]), script.read_text(encoding="utf-8"))
-        for script in folder.iterdir()
-        if script.name.endswith(".sql")
-    )
+def _sync(path: Path) -> None:
+    """Have the file, or the names in a directory, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

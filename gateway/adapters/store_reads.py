@@ -4,6 +4,7 @@ Functions raise `sqlite3.Error`, or `ValueError` for a value that no version has
 """
 
 import sqlite3
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -139,6 +140,42 @@ def journey(connection: sqlite3.Connection, number: int) -> Journey | None:
     transaction = _transaction(fields)
     lanes = lane_of(transaction.cloud_evse), lane_of(None, is_strict=True)
     return Journey(transaction, store_journeys.steps(connection, number, lanes))
+
+
+def check(table: str, row: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for a row that could not be read back: it was damaged."""
+    for column in _INSTANTS & row.keys():
+        _maybe_at(row[column])
+    for column, words in _WORDS.items():
+        if row.get(column) is not None:
+            words(row[column])
+    if table in ("outbox", "quarantine"):
+        _outbox_row([row[column] for column in OUTBOX_COLUMNS])
+    if table == "profiles":
+        parse_profile(row["body"])
+
+
+_INSTANTS = frozenset(
+    {
+        "started_at",
+        "ended_at",
+        "last_heard_at",
+        "started_told_at",
+        "ended_told_at",
+        "enqueued_at",
+        "quarantined_at",
+        "expires_at",
+        "heard_at",
+        "set_at",
+        "until",
+    }
+)
+_WORDS: dict[str, Callable[[str], object]] = {
+    "charging_state": ChargingState,
+    "verdict": AuthorizationStatus,
+    "status": AuthorizationStatus,
+}
+"""Columns that hold one of a few words."""
 
 
 def _next_number(connection: sqlite3.Connection, table: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+from gateway.adapters import store_file
 from gateway.simulation.cars import Car
 
 
@@ -28,13 +29,14 @@ async def test_a_taken_port_of_the_page_keeps_no_car_waiting(depot_of):
             starting.cancel()
 
 
-async def test_a_read_only_disk_acknowledges_nothing_and_heals_by_itself(depot_of):
+async def test_a_read_only_disk_acknowledges_nothing_and_heals_by_itself(depot_of, monkeypatch):
     async with depot_of("ocpp1.6") as depot:
         bench = await depot.station("CP-01", "ocpp1.6")
         await depot.registered()
         await depot.set_up(bench)
-        writer = depot.gateway.store._writer
-        await writer.execute("PRAGMA query_only = ON")
+        read_only = store_file._PREPARE + "PRAGMA query_only = ON;"
+        monkeypatch.setattr(store_file, "_PREPARE", read_only)  # for whoever opens it again
+        await depot.gateway.store._writer.execute("PRAGMA query_only = ON")
 
         bench.link.plug_in(1, Car())
         bench.link.present(1, "CARD-1")
@@ -42,9 +44,10 @@ async def test_a_read_only_disk_acknowledges_nothing_and_heals_by_itself(depot_o
         assert not bench.books or bench.books[0].transaction_id is None
         assert depot.gateway.operations.health()["status"] == "degraded"
 
-        await writer.execute("PRAGMA query_only = OFF")
-        bench.pass_time(60)
-        await bench.until(lambda: bench.books and bench.books[0].transaction_id is not None)
+        monkeypatch.undo()
+        while not bench.books or bench.books[0].transaction_id is None:
+            bench.pass_time(10)  # the station asks again after a while
+            await asyncio.sleep(0.01)
         bench.pass_time(60)
         await bench.settled()
         await bench.leave()
