@@ -54,7 +54,7 @@ SENTENCES = {
     Rule.DEMAND: "This quarter hour has {value} left at {place}, where {compared} would be used.",
     Rule.UNBALANCE: "The phases may not differ more: {value} here, where {compared} are free.",
     Rule.EVSE_MAXIMUM: "The EVSE itself takes {value} at most; nothing else is below {compared}.",
-    Rule.COMMISSIONING: "Commissioning allows {value} now, so that the meters show one EVSE alone.",
+    Rule.COMMISSIONING: "Commissioning allows {value}, not {compared}: the meters watch one EVSE.",
     Rule.FAIR_SHARE: "{value} is its fair share of {place}, whose fuse allows {compared}.",
     Rule.MINIMUM_UNAVAILABLE: "Waits its turn: {value} are free at {place}, it needs {compared}.",
     Rule.RISING: "Rises slowly: {value} now, up to {compared} are free for it.",
