@@ -79,6 +79,8 @@ class Authorities:
     limiters: Limiters
     profiles: CloudProfiles
     running: Running
+    is_held: Callable[[str, int], bool] = lambda *_: False
+    """Whether what runs on a station's EVSE may take no more energy."""
 
     def ceiling_a(self, cloud_evse: int, at: datetime) -> float | None:
         """Return what the cloud allows an EVSE now, A per phase; None: it sets no limit."""
@@ -133,6 +135,8 @@ class SiteView:
         ceiling_a = self.authorities.ceiling_a(evse.cloud_evse, at)
         if ceiling_a is not None:
             yield Ceiling(Rule.CLOUD_PROFILE, ceiling_a)
+        if self.authorities.is_held(*key):
+            yield Ceiling(Rule.NOT_AUTHORIZED, 0.0)
         yield from self.authorities.limiters.on_evse(key)
         if self.commissioning is not None:
             yield Ceiling(Rule.COMMISSIONING, self.commissioning.ceiling_a(key))

@@ -24,7 +24,7 @@ from gateway.sampling import Sampling
 from gateway.site_state import SiteState
 from gateway.slots import SlotTable
 from gateway.status_board import StatusBoard
-from gateway.transactions import TransactionBooks
+from gateway.transactions import OnRefusal, TransactionBooks
 from site_config.model import Cloud, Site, UnknownTokens
 
 SERIAL_LENGTH = 25
@@ -83,7 +83,9 @@ class Parts:
 
     @property
     def authorities(self) -> Authorities:
-        return Authorities(self.limits, self.limiters, self.profiles, self.running)
+        return Authorities(
+            self.limits, self.limiters, self.profiles, self.running, self.books.is_held
+        )
 
     def running(self, cloud_evse: int) -> RunningTransaction | None:
         """Return what runs on an EVSE upstream."""
@@ -122,6 +124,10 @@ class Parts:
         registration.back_off = _back_off(configuration)
         self.cloud.statuses.offline_threshold_s = number("OCPPCommCtrlr.OfflineThreshold")
         self.authorization.policy = _policy(configuration)
+        self.books.on_refusal = OnRefusal(
+            must_stop=configuration.flag("StopTransactionOnInvalidId"),
+            energy_wh=number("MaxEnergyOnInvalidId"),
+        )
         self.sampling.interval_s = number("MeterValueSampleInterval")
 
     def judge_health(self, store_failure: str | None) -> None:

@@ -17,6 +17,7 @@ PROFILES_MAXIMUM = 1000
 
 LONGEST_WAIT_S = 600
 MOST_DOUBLINGS = 10
+MOST_ENERGY_WH = 1_000_000
 
 MEASURANDS = (ENERGY_REGISTER, "Current.Import", "Power.Active.Import", "Voltage")
 """Energy is billed, current is balanced; the others are for people."""
@@ -67,6 +68,10 @@ def _is_wait(text: str) -> bool:
 
 def _is_few(text: str) -> bool:
     return _is_positive(text) and int(text) <= MOST_DOUBLINGS
+
+
+def _is_energy(text: str) -> bool:
+    return text.isdecimal() and int(text) <= MOST_ENERGY_WH
 
 
 def _is_flag(text: str) -> bool:
@@ -153,7 +158,14 @@ SETTINGS = (
         ENERGY_REGISTER,
     ),
     _seconds("ConnectionTimeOut", "TxCtrlr", "EVConnectionTimeOut", 60, is_fleet=True),
-    _fixed("StopTransactionOnInvalidId", ("TxCtrlr", "StopTxOnInvalidId", None), "true"),
+    _flag("StopTransactionOnInvalidId", "TxCtrlr", "StopTxOnInvalidId", True, is_fleet=True),
+    Setting(
+        "MaxEnergyOnInvalidId",
+        ("TxCtrlr", "MaxEnergyOnInvalidId", None),
+        "0",
+        _is_energy,
+        "integer",
+    ),
     _flag(
         "StopTransactionOnEVSideDisconnect",
         "TxCtrlr",

@@ -77,6 +77,22 @@ class Outcome:
         return tuple(write.row for write in self.writes if isinstance(write, Enqueue))
 
 
+@dataclass(frozen=True, slots=True)
+class OnRefusal:
+    """1.6 and 2.0.1 know the same two settings, by nearly the same names."""
+
+    must_stop: bool = True
+    """StopTransactionOnInvalidId, StopTxOnInvalidId; False: it only takes no more energy."""
+    energy_wh: int = 0
+    """MaxEnergyOnInvalidId: what it may still take after the refusal, to be able to drive away."""
+
+    def is_spent(self, refused: Transaction) -> bool:
+        if self.must_stop or self.energy_wh == 0:
+            return True
+        from_wh, to_wh = refused.refused_at_wh, refused.register_last_wh
+        return from_wh is None or to_wh is None or to_wh - from_wh >= self.energy_wh
+
+
 class TransactionBooks:
     """Every transaction that runs, or has rows the cloud has not confirmed.
 
@@ -93,6 +109,8 @@ class TransactionBooks:
         self._new_uuid = new_uuid
         self._remote_starts: list[RemoteStart] = []
         self._heard = Heard(kept.settings)
+        self.on_refusal = OnRefusal()
+        """What becomes of a running transaction whose token the cloud refuses."""
 
     # A station speaks.
 
@@ -260,9 +278,12 @@ class TransactionBooks:
             cloud_number=before.cloud_number if cloud_number is None else cloud_number,
             verdict=info.status if info else before.verdict,
         )
+        is_news = is_refused(after) and not is_refused(before) and after.ended_at is None
+        if is_news:
+            after = replace(after, refused_at_wh=after.register_last_wh)
         if after == before:
             return Outcome(transaction=before)
-        must_stop = is_refused(after) and not is_refused(before) and after.ended_at is None
+        must_stop = is_news and self.on_refusal.must_stop
         return Outcome(
             writes=(SaveTransaction(after),),
             transaction=after,
@@ -335,8 +356,19 @@ class TransactionBooks:
         )
 
     def refused(self) -> tuple[Transaction, ...]:
-        """Return what still runs on a token the cloud did not accept: ask the stations again."""
+        """Return what still runs though it must stop: ask the stations again."""
+        if not self.on_refusal.must_stop:
+            return ()
         return tuple(found for found in self._table.running() if is_refused(found))
+
+    def is_held(self, station_id: str, evse_id: int) -> bool:
+        """Whether what runs on an EVSE may take no more energy: its token was refused.
+
+        What must stop takes none while it is asked to (C15.FR.04); what need not may take
+        MaxEnergyOnInvalidId first (E05.FR.02, E05.FR.03; 1.6 §3.5.4).
+        """
+        running = self.open_on(station_id, evse_id)
+        return running is not None and is_refused(running) and self.on_refusal.is_spent(running)
 
     # Inside.
 

@@ -23,6 +23,8 @@ class Rule(StrEnum):
     """The mean power of this quarter of an hour."""
     UNBALANCE = "unbalance"
     """The phases would differ too much."""
+    NOT_AUTHORIZED = "not_authorized"
+    """The cloud refused the token after its transaction had begun."""
     EVSE_MAXIMUM = "evse_maximum"
     COMMISSIONING = "commissioning"
     """An electrician is finding out how the site is wired."""
@@ -53,6 +55,7 @@ SENTENCES = {
     Rule.CONTRACT: "The contract allows {value} at {place}, where {compared} would be used.",
     Rule.DEMAND: "This quarter hour has {value} left at {place}, where {compared} would be used.",
     Rule.UNBALANCE: "The phases may not differ more: {value} here, where {compared} are free.",
+    Rule.NOT_AUTHORIZED: "The cloud refused the card: {value}, where {compared} would be used.",
     Rule.EVSE_MAXIMUM: "The EVSE itself takes {value} at most; nothing else is below {compared}.",
     Rule.COMMISSIONING: "Commissioning allows {value}, not {compared}: the meters watch one EVSE.",
     Rule.FAIR_SHARE: "{value} is its fair share of {place}, whose fuse allows {compared}.",

@@ -60,7 +60,9 @@ def test_unknown_keys_are_named():
         pytest.param("NumberOfConnectors", "3", "Rejected", id="read-only"),
         pytest.param("TransactionMessageAttempts", "0", "Rejected", id="no attempt at all"),
         pytest.param("HeartbeatInterval", "0", "Rejected", id="no interval at all"),
-        pytest.param("StopTransactionOnInvalidId", "false", "Rejected", id="not to be had"),
+        pytest.param("AuthorizeRemoteTxRequests", "true", "Rejected", id="not to be had"),
+        pytest.param("MaxEnergyOnInvalidId", "500", "Accepted", id="energy"),
+        pytest.param("MaxEnergyOnInvalidId", "9999999", "Rejected", id="no mere rest of energy"),
         pytest.param("Nonsense", "1", "NotSupported", id="unknown"),
     ],
 )

@@ -32,7 +32,7 @@ from gateway.records import (
     Transaction,
 )
 from gateway.slots import SlotTable
-from gateway.transactions import Outcome, TransactionBooks
+from gateway.transactions import OnRefusal, Outcome, TransactionBooks
 from site_config.model import Site
 
 T0 = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -794,6 +794,52 @@ def test_refused_token_of_a_running_transaction_must_be_stopped(status_word, aga
 
     assert (outcome.stop is not None) is must_stop
     assert [found.number for found in desk.books.refused()] == ([number] if must_stop else [])
+
+
+@pytest.mark.parametrize(
+    ("policy", "taken_wh", "is_held", "must_stop"),
+    [
+        pytest.param(OnRefusal(), 0, True, True, id="it must stop, and takes nothing meanwhile"),
+        pytest.param(OnRefusal(energy_wh=500), 0, True, True, id="energy is for who need not stop"),
+        pytest.param(OnRefusal(must_stop=False), 0, True, False, id="no energy at all"),
+        pytest.param(OnRefusal(False, 500), 499, False, False, id="E05.FR.03: some is left"),
+        pytest.param(OnRefusal(False, 500), 500, True, False, id="E05.FR.02: it is spent"),
+    ],
+)
+def test_refused_transaction_takes_what_the_cloud_allows_from_the_refusal_on(
+    policy, taken_wh, is_held, must_stop
+):
+    desk = Desk()
+    desk.books.on_refusal = policy
+    number = desk.hear(start(0, 1000)).transaction.number
+    desk.hear(meters(number, 10, "1200"))
+    assert not desk.books.is_held("A", 1)
+    refused = IdTokenInfo(AuthorizationStatus.BLOCKED)
+
+    outcome = desk.books.cloud_answered_start(number, 7, refused, is_retransmission=False)
+    desk.store(outcome)
+    desk.hear(meters(number, 20, str(1200 + taken_wh)))
+    desk.restart()
+    desk.books.on_refusal = policy
+
+    assert (outcome.stop is not None) is must_stop
+    assert desk.books.is_held("A", 1) is is_held
+    assert bool(desk.books.refused()) is must_stop
+
+
+def test_energy_that_nobody_measures_is_not_given_after_a_refusal():
+    desk = Desk()
+    desk.books.on_refusal = OnRefusal(False, 500)
+    number = desk.hear(event(STARTED, 0, "Authorized", evse_id=1, id_token=CARD), "A", V201)
+    refused = IdTokenInfo(AuthorizationStatus.BLOCKED)
+
+    desk.store(
+        desk.books.cloud_answered_event(
+            number.transaction.number, CARD, refused, is_retransmission=False
+        )
+    )
+
+    assert desk.books.is_held("A", 1)
 
 
 def test_stop_we_asked_for_is_deauthorized_upward():

@@ -3,10 +3,27 @@
 import pytest
 
 from gateway.simulation.cars import Car
-from gateway.simulation.quirks import Quirks
-from tests.scenarios.cloud_words import VERSIONS, heard, is_blameless
+from tests.scenarios.cloud_words import VERSIONS, heard, is_blameless, words_of
 
-STRANGE_TIMES = Quirks(ignores_time=True)
+PAIRS = [
+    pytest.param(station, cloud, id=f"station {station[4:]}, cloud {cloud[4:]}")
+    for station in VERSIONS
+    for cloud in VERSIONS
+]
+
+
+async def started_without_the_cloud(depot, version, verdict):
+    """A car charges since an outage with a card the cloud now refuses."""
+    bench = await depot.station("CP-01", version)
+    await depot.registered()
+    await bench.charge(Car())
+    await bench.leave()
+    await depot.delivered()
+    await depot.cloud.go_away()
+    await depot.until(lambda: not depot.gateway.state.cloud.is_connected)
+    await bench.charge(Car())
+    depot.cloud.behaviour.verdicts["CARD-1"] = verdict
+    return bench
 
 
 def lose_everything(bench):
@@ -23,8 +40,7 @@ def lose_everything(bench):
     bench.link.cut()
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("cloud_version", VERSIONS)
+@pytest.mark.parametrize(("version", "cloud_version"), PAIRS)
 async def test_transaction_a_station_has_forgotten_is_closed_as_an_estimate(
     depot_of, version, cloud_version
 ):
@@ -53,4 +69,70 @@ async def test_transaction_a_station_has_forgotten_is_closed_as_an_estimate(
         if cloud_version == "ocpp2.0.1":
             ended = heard(depot.cloud, "TransactionEvent", eventType="Ended")
             assert ended[0]["customData"] == {"vendorId": "site-gateway", "estimated": True}
+        assert is_blameless(depot.cloud, bench)
+
+
+@pytest.mark.parametrize(
+    ("version", "cloud_version", "verdict"),
+    [
+        ("ocpp1.6", "ocpp1.6", "Blocked"),
+        ("ocpp2.0.1", "ocpp1.6", "Expired"),
+        ("ocpp1.6", "ocpp2.0.1", "Invalid"),
+        ("ocpp2.0.1", "ocpp2.0.1", "NoCredit"),
+    ],
+)
+async def test_C15_FR_04_token_refused_after_an_offline_start_stops_the_car(
+    depot_of, version, cloud_version, verdict
+):
+    async with depot_of(cloud_version) as depot:
+        bench = await started_without_the_cloud(depot, version, verdict)
+
+        await depot.cloud.come_back()
+        await depot.cloud.until(
+            lambda: [booked.is_running for booked in depot.cloud.transactions] == [False, False]
+        )
+
+        booked = depot.cloud.transactions[1]
+        assert booked.stop_reason == "DeAuthorized"
+        if cloud_version == "ocpp2.0.1":
+            assert booked.trigger_reasons[-1] == "Deauthorized"
+        assert booked.stop_wh == bench.books[-1].stop_wh
+        assert is_blameless(depot.cloud, bench)
+
+
+@pytest.mark.parametrize(("version", "cloud_version"), PAIRS)
+async def test_E05_FR_03_refused_token_may_take_its_last_energy_and_then_none(
+    depot_of, version, cloud_version
+):
+    async with depot_of(cloud_version) as depot:
+        words = words_of(depot)
+        await depot.registered()
+        for key, variable, value in (
+            ("StopTransactionOnInvalidId", "TxCtrlr.StopTxOnInvalidId", "false"),
+            ("MaxEnergyOnInvalidId", "TxCtrlr.MaxEnergyOnInvalidId", "500"),
+        ):
+            assert await words.set(key, variable, value) == "Accepted"
+        bench = await started_without_the_cloud(depot, version, "Blocked")
+        books = depot.gateway.parts.books
+
+        await depot.cloud.come_back()
+        await depot.registered()
+        await depot.until(lambda: books.open_on("CP-01", 1).verdict == "Blocked")
+        bench.pass_time(15)
+        await bench.settled()
+        assert depot.evse("CP-01").limited_by.rule != "not_authorized"
+        assert bench.limit_a() >= 6
+        for _ in range(20):
+            bench.pass_time(30)
+            await bench.settled()
+        await depot.until(lambda: depot.evse("CP-01").limited_by.rule == "not_authorized")
+        await depot.until(lambda: bench.limit_a() == 0)
+        bench.pass_time(3)
+        await bench.settled()
+        await depot.delivered()
+
+        assert bench.station.visits[1].transaction is not None
+        assert bench.station.visits[1].state == "SuspendedEVSE"
+        if cloud_version == "ocpp2.0.1":
+            assert depot.cloud.transactions[-1].charging_states[-1] == "SuspendedEVSE"
         assert is_blameless(depot.cloud, bench)
