@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.meters.model import known_models
+from gateway.meters.own_models import prove_own_models
 from site_config.certificates import prove_certificates
 from site_config.errors import Mistake, SiteConfigError
 from site_config.load import load_site
@@ -25,7 +26,7 @@ EXIT_MISTAKES = 2
 def proved_site(path: Path) -> Site:
     """Return the site of a file that may start; raises SiteConfigError with every mistake."""
     site = load_site(path)
-    mistakes = [*prove(site, known_models()).errors, *prove_certificates(site)]
+    mistakes = [*prove(site, known_models()).errors, *_mistakes_of_files(site)]
     if mistakes:
         raise SiteConfigError(mistakes)
     return site
@@ -40,7 +41,7 @@ def run_check(path: Path, console: Console) -> int:
         console.print(Text(f"{path.name}: {_count(len(error.mistakes), 'error')}", "bold red"))
         return EXIT_MISTAKES
     proof = prove(site, known_models())
-    errors = [*proof.errors, *prove_certificates(site)]
+    errors = [*proof.errors, *_mistakes_of_files(site)]
     _print_mistakes(path, errors, "error", console)
     _print_mistakes(path, proof.warnings, "warning", console)
     console.print(describe(site))
@@ -48,6 +49,11 @@ def run_check(path: Path, console: Console) -> int:
     style = "bold red" if errors else "bold green"
     console.print(Text(f"{path.name}: {counts}", style))
     return EXIT_MISTAKES if errors else EXIT_OK
+
+
+def _mistakes_of_files(site: Site) -> list[Mistake]:
+    """Return what is wrong with the files that the site file names."""
+    return [*prove_certificates(site), *prove_own_models(site)]
 
 
 def print_mistakes(path: Path, error: SiteConfigError, console: Console) -> None:

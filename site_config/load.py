@@ -8,13 +8,14 @@ values only; whether they fit together is `proof`'s business.
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from site_config.document import read_document
 from site_config.errors import Mistake, SiteConfigError
-from site_config.model import Site
+from site_config.model import Site, is_model_file
 from site_config.values import Values
 from site_config.wording import mistake, path_of
 
@@ -30,11 +31,12 @@ def parse_site(text: str, environment: Mapping[str, str], *, folder: Path | str 
 
     Args:
         environment: what `${VARIABLE}` stands for.
-        folder: where relative `<key>_file` paths begin.
+        folder: where relative `<key>_file` paths and those of meter models begin.
     """
     document = read_document(text)
     values = Values(document, environment, Path(folder))
     filled = values.fill(document.value)
+    _anchor_model_files(filled, Path(folder))
     mistakes = document.mistakes + values.mistakes
     errors: list[ErrorDetails] = []
     try:
@@ -50,6 +52,15 @@ def parse_site(text: str, environment: Mapping[str, str], *, folder: Path | str 
         raise SiteConfigError(mistakes)
     site.remember_lines(lines)
     return site
+
+
+def _anchor_model_files(filled: Any, folder: Path) -> None:
+    """Let paths of the site's own meter models begin beside the site file."""
+    meters = filled.get("meters") if isinstance(filled, dict) else None
+    for meter in meters.values() if isinstance(meters, dict) else ():
+        model = meter.get("model") if isinstance(meter, dict) else None
+        if isinstance(model, str) and is_model_file(model):
+            meter["model"] = str(folder / model)
 
 
 def _worth_telling(errors: list[ErrorDetails], excused: set[str]) -> list[ErrorDetails]:

@@ -229,7 +229,8 @@ class Meter(Model):
     """A Modbus meter."""
 
     model: str
-    """A name in the meter library, such as eastron-sdm630."""
+    """A name in the meter library, such as eastron-sdm630, or the path of a data file of your own,
+    such as ./my-meter.yaml, that begins beside the site file."""
     url: Annotated[str, AfterValidator(_bus_address), Field(examples=["tcp://192.168.1.20:502"])]
     """tcp://host:port, rtu:///dev/ttyUSB0?baudrate=9600&parity=N, rtutcp://converter:port (RTU over
     TCP) or tls://host:802?ca=/etc/site-gateway/meter-ca.pem."""
@@ -241,6 +242,11 @@ class Meter(Model):
     """A reading older than this, s, is stale and `on_loss` holds."""
     on_loss: OnLoss = OnLoss.SAFE
     """safe: safe currents; hold: limits stay and may only fall; panic: every EVSE pauses."""
+
+
+def is_model_file(model: str) -> bool:
+    """Tell whether a meter's model is a data file of the site's own, not a name in the library."""
+    return "/" in model or model.endswith((".yaml", ".yml"))
 
 
 class LimitWindow(Model):

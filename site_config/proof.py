@@ -15,7 +15,7 @@ from site_config.addresses import parse_bus
 from site_config.circuit_tree import feeds, roots, upwards
 from site_config.errors import Mistake
 from site_config.findings import Findings
-from site_config.model import Site
+from site_config.model import Site, is_model_file
 from site_config.proof_access import prove_access
 from site_config.proof_currents import prove_currents
 
@@ -137,7 +137,7 @@ def _circuit_meters(site: Site, findings: Findings) -> None:
 def _meters(site: Site, findings: Findings, known_models: Collection[str]) -> None:
     used = {circuit.meter for circuit in site.circuits.values()}
     for name, meter in site.meters.items():
-        if meter.model not in known_models:
+        if meter.model not in known_models and not is_model_file(meter.model):
             findings.error(
                 f"meters.{name}.model",
                 f"there is no meter model {meter.model!r} in the library",

@@ -1,8 +1,9 @@
 """The meter library: which registers of which meter mean what, as data files.
 
-Pure but for reading its own data files, once. A *layout* is one arrangement of registers; most
-meters have one, a SunSpec meter tells which of several it uses. Addresses are zero-based, as they
-travel on the wire; in a SunSpec layout they count from the register with the model's number.
+Pure but for reading data files: its own, once, and those that a site file names. A *layout* is one
+arrangement of registers; most meters have one, a SunSpec meter tells which of several it uses.
+Addresses are zero-based, as they travel on the wire; in a SunSpec layout they count from the
+register with the model's number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,15 @@ from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from gateway.meters.words import RegisterType, WordOrder
+from site_config.model import is_model_file
 
 FORBID_UNKNOWN_KEYS = ConfigDict(extra="forbid")
 Address = Annotated[int, Field(ge=0, le=0xFFFF)]
@@ -268,15 +272,32 @@ class UnknownMeterModel(Exception):
     """The library has no meter of this name."""
 
 
-def parse_model(name: str, text: str) -> MeterModel:
-    """Read one data file; raise `MeterLibraryError` with everything that is wrong with it."""
+def examine(name: str, text: str) -> tuple[MeterModel | None, list[tuple[str, str]]]:
+    """Read one data file; return the model, or every mistake as its path in the file and words."""
     try:
         content: Any = yaml.safe_load(text)
-        model = TypeAdapter(MeterModel).validate_python({"name": name, **content})
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
-        raise MeterLibraryError(f"{name}: {error}") from error
-    if mistakes := model.mistakes():
-        raise MeterLibraryError(f"{name}: {'; '.join(mistakes)}")
+        model = TypeAdapter(MeterModel).validate_python({**content, "name": name})
+    except (yaml.YAMLError, TypeError) as error:
+        return None, [("", f"is no data file of a meter: {error}")]
+    except ValidationError as refusal:
+        return None, [
+            (".".join(str(key) for key in error["loc"] if key != "[key]"), _words(error))
+            for error in refusal.errors(include_url=False)
+        ]
+    return model, [("layouts", mistake) for mistake in model.mistakes()]
+
+
+def _words(error: ErrorDetails) -> str:
+    is_value = isinstance(error["input"], str | int | float)
+    return f"{error['msg']}, not {error['input']!r}" if is_value else error["msg"]
+
+
+def parse_model(name: str, text: str) -> MeterModel:
+    """Read one data file; raise `MeterLibraryError` with everything that is wrong with it."""
+    model, mistakes = examine(name, text)
+    if model is None or mistakes:
+        found = "; ".join(f"{path}: {words}" for path, words in mistakes)
+        raise MeterLibraryError(f"{name}: {found}")
     return model
 
 
@@ -296,7 +317,9 @@ def known_models() -> Mapping[str, MeterModel]:
 
 
 def meter_model(name: str) -> MeterModel:
-    """Return the model of that name; raise `UnknownMeterModel` if the library has none."""
+    """Return the model of that name or data file; raise `UnknownMeterModel` if there is none."""
+    if is_model_file(name):
+        return _model_of_file(name)
     try:
         return known_models()[name]
     except KeyError:
@@ -306,3 +329,10 @@ def meter_model(name: str) -> MeterModel:
         raise UnknownMeterModel(
             f"there is no meter model {name!r}; {meant}`site-gateway meter models` lists them"
         ) from None
+
+
+def _model_of_file(name: str) -> MeterModel:
+    try:
+        return parse_model(name, Path(name).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, MeterLibraryError) as error:
+        raise UnknownMeterModel(f"{name} cannot be used: {error}") from None
