@@ -36,6 +36,8 @@ class Demand:
     """Below the minimum, it gets nothing."""
     weight: float = 1.0
     """Share relative to the others, above 0."""
+    step_da: int = 1
+    """Shares above the minimum are multiples of it."""
 
 
 class Share(NamedTuple):
@@ -183,20 +185,22 @@ class _Filling:
                 exact -= self._stop(rising, node, level)
 
     def hand_out_rest(self) -> None:
-        """Give away what rounding down left, a deci-amp at a time, the smallest share first."""
+        """Give away what rounding down left, a step at a time, the smallest share first."""
         demands, limits_da = self._demands, self.limits_da
         hungry = [index for index, node in enumerate(self.bounds) if node is not None]
         hungry.sort(key=lambda index: limits_da[index] / demands[index].weight)
         while hungry:
             fed = []
             for index in hungry:
-                full = next((node for node in self._nodes[index] if self._left_da[node] < 1), None)
+                step_da = min(demands[index].step_da, demands[index].maximum_da - limits_da[index])
+                nodes = self._nodes[index]
+                full = next((node for node in nodes if self._left_da[node] < step_da), None)
                 if full is not None:
                     self.bounds[index] = full
                     continue
-                limits_da[index] += 1
-                for node in self._nodes[index]:
-                    self._left_da[node] -= 1
+                limits_da[index] += step_da
+                for node in nodes:
+                    self._left_da[node] -= step_da
                 if limits_da[index] < demands[index].maximum_da:
                     fed.append(index)
                 else:
@@ -211,7 +215,9 @@ class _Filling:
             minimum_da, maximum_da, weight = self._kinds[index]
             self._is_rising[index] = False
             if level * weight < maximum_da:
-                limit_da = max(minimum_da, int(level * weight + ROUNDING_DA))
+                step_da = self._demands[index].step_da
+                rounded_da = int(level * weight + ROUNDING_DA) // step_da * step_da
+                limit_da = max(minimum_da, rounded_da)
                 if limit_da < maximum_da:
                     limits_da[index] = limit_da
                     self.bounds[index] = node

@@ -38,7 +38,7 @@ from load_balancer.limiters.fuse_allowance import FuseAllowance
 from load_balancer.metering import Draws, MeteredCircuit
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Rule
-from load_balancer.steering import Cut, Room, Steering
+from load_balancer.steering import LIVE, Cut, Pace, Room, Steering
 from load_balancer.tally import Tally
 from load_balancer.turns import Turns
 from site_config.model import OnLoss, Site
@@ -66,7 +66,7 @@ STRICTNESS = {OnLoss.HOLD: 0, OnLoss.SAFE: 1, OnLoss.PANIC: 2}
 class Balancer:
     """Decides for one site; call `step` at each meter reading and each change of an EVSE."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, pace: Pace = LIVE) -> None:
         report_interval_s = float(site.csms.meter_interval_s)
         self._tree = CircuitTree(site)
         self._memories = [EvseMemory(node, report_interval_s) for node in self._tree.evses]
@@ -85,7 +85,7 @@ class Balancer:
         """For each circuit, the meter that is not trusted there."""
         self._scene: object = None
         """What all reasons depend on, as it was in the last step."""
-        self._steering = Steering(self._tree)
+        self._steering = Steering(self._tree, pace)
         self._turns = Turns()
         self._low, self._drawn, self._counted, self._fixed = (Tally(self._tree) for _ in range(4))
         """What the memories of these names say; `counted` only of those who can be told."""

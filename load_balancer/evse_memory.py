@@ -63,14 +63,15 @@ class EvseMemory:
         self.node = node
         self.minimum_da = _at_least(node.minimum_a)
         self.safe_da = deci_amps_below(node.safe_a)
+        self.step_da = 1
+        """The station takes multiples of it."""
         self._own_maximum = Ceiling(Rule.EVSE_MAXIMUM, node.maximum_a)
         self._report_age_s = 2 * report_interval_s
 
         self.limit_da = 0
-        self.changed_at = -inf
-        """When it was last told another limit, or began to want one."""
-        self.settled_at = -inf
-        """When the vehicle follows that, or never will."""
+        self.changed_at = self.settled_at = self._learnt_at = -inf
+        """When it was last told another limit, or began to want one; when the vehicle follows
+        that, or never will; when what it draws was last learnt from."""
         self._is_confirmed = True
         self._before_da = 0
         """Until it has settled, the highest limit it may still be following."""
@@ -113,7 +114,6 @@ class EvseMemory:
 
         self._seen: tuple[object, ...] | None = None
         """What the last conclusions were drawn from; None: draw them anew."""
-        self._learnt_at = -inf
 
     def obey(self, distrust: Distrust | None) -> None:
         """Take the policy of a meter that is not trusted into its own maximum."""
@@ -122,14 +122,22 @@ class EvseMemory:
         if distrust is not None and distrust.policy is not OnLoss.HOLD:
             most_da = min(most_da, self.safe_da if distrust.policy is OnLoss.SAFE else 0)
         self.maximum_da = most_da
-        is_same = self.demand.maximum_da == most_da and self.demand.minimum_da == self.minimum_da
+        most_da -= most_da % self.step_da
+        demand = (self.minimum_da, most_da, self.step_da)
+        is_same = demand == (self.demand.minimum_da, self.demand.maximum_da, self.demand.step_da)
         if not is_same or self.demand.nodes is not self.nodes:
-            self.demand = Demand(self.nodes, self.minimum_da, most_da, self.node.weight)
+            self.demand = Demand(
+                self.nodes, self.minimum_da, most_da, self.node.weight, self.step_da
+            )
 
     def at_most(self, limit_da: int) -> int:
         """Return what of a limit it may have: within its maximum, and its minimum or nothing."""
-        limit_da = min(limit_da, self.maximum_da)
+        limit_da = self.in_steps(min(limit_da, self.maximum_da))
         return limit_da if limit_da >= self.minimum_da else 0
+
+    def in_steps(self, limit_da: int) -> int:
+        """Round a limit down to what its station takes."""
+        return limit_da - limit_da % self.step_da
 
     def is_as_explained(self) -> bool:
         """Return whether neither its limit nor what its reason rests on has changed."""
@@ -178,6 +186,7 @@ class EvseMemory:
             measured_at if is_fresh else None,
             evse.ceilings,
             evse.minimum_a,
+            evse.step_a,
             evse.waiting_since,
             self.limit_da,
             now >= self.settled_at,
@@ -192,7 +201,8 @@ class EvseMemory:
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
         self.floor_da = 0
         own_minimum_a = self.node.minimum_a if evse.minimum_a is None else evse.minimum_a
-        self.minimum_da = _at_least(own_minimum_a)
+        self.step_da = _at_least(evse.step_a)
+        self.minimum_da = -(_at_least(own_minimum_a) // -self.step_da) * self.step_da
         self.has_transaction = evse.wants_current or evse.has_transaction
         measured_da = NOTHING
         if measured_at is not None and evse.measured is not None:

@@ -45,6 +45,12 @@ class EvseInput:
     a station takes watts and nobody knows yet over how many phases they will flow."""
     has_transaction: bool = False
     """Whether one is running although the vehicle wants nothing; it may wake up again."""
+    step_a: float = 0.1
+    """The station takes limits in multiples of this: 1 where it knows whole amperes only."""
+    departs_at: float | None = None
+    """When its vehicle will leave; None: unknown."""
+    energy_wanted_wh: float | None = None
+    """What its vehicle still wants until then; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

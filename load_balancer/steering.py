@@ -14,20 +14,32 @@ from load_balancer.allocation import Demand, Share, allocate
 from load_balancer.circuits import CircuitTree
 from load_balancer.evse_memory import STUBBORN_AFTER_S, EvseMemory
 
-RISE_STEP_DA = 50
-"""The most by which a limit rises at a time."""
-RISE_INTERVAL_S = 10.0
-"""Between two rises of an EVSE: a change settles and is reported before the next one."""
 RISE_FROM_DA = 5
 """Less is not worth telling a station, unless nothing more is to come."""
-HOLD_OFF_S = 20.0
-"""No rise on a conductor for so long after a cut or a failure there."""
+
 SHARE_AGAIN_S = 5.0
 """Fair shares are found anew at least so often while the room changes at all."""
 SHARE_AGAIN_DA = 10
 """A smaller change of the room, or one below a hundredth, waits for that."""
 UNFAIR_FROM_DA = 10
 """So much below its fair share, an EVSE takes it from those who are above theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast limits rise; cuts know no pace."""
+
+    rise_step_da: int = 50
+    """The most by which a limit rises at a time."""
+    rise_interval_s: float = 10.0
+    """Between two rises of an EVSE: a change settles and is reported before the next one."""
+    hold_off_s: float = 20.0
+    """No rise on a conductor for so long after a cut or a failure there."""
+
+
+LIVE = Pace()
+AT_ONCE = Pace(rise_step_da=100_000, rise_interval_s=0.0, hold_off_s=0.0)
+"""For stations and vehicles that follow without delay: there are none but in a simulation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +62,8 @@ class Cut:
 class Steering:
     """Remembers only where rises have to wait."""
 
-    def __init__(self, tree: CircuitTree) -> None:
-        self._tree = tree
+    def __init__(self, tree: CircuitTree, pace: Pace = LIVE) -> None:
+        self._tree, self._pace = tree, pace
         self._held_until = [-inf] * len(tree.parents)
         self._all_held_until = -inf
         """The latest of them: nothing is held any more after that."""
@@ -64,9 +76,9 @@ class Steering:
 
     def hold(self, nodes: Iterable[int], now: float) -> None:
         """Let nobody rise on these conductors for a while."""
-        self._all_held_until = now + HOLD_OFF_S
+        self._all_held_until = now + self._pace.hold_off_s
         for node in nodes:
-            self._held_until[node] = now + HOLD_OFF_S
+            self._held_until[node] = now + self._pace.hold_off_s
 
     def is_quiet(self, now: float) -> bool:
         """Return whether nobody has to wait."""
@@ -236,7 +248,7 @@ class Steering:
             # Who comes charging, as by a station's default profile, may go on at once.
             is_charging = memory.changed_at == now and memory.counted_da >= memory.minimum_da
             return is_charging or not self.is_held(memory, now)
-        if memory.distrust is not None or now - memory.changed_at < RISE_INTERVAL_S:
+        if memory.distrust is not None or now - memory.changed_at < self._pace.rise_interval_s:
             return False
         is_worth_it = missing_da >= RISE_FROM_DA or memory.share.limit_da == memory.maximum_da
         return is_worth_it and not self.is_held(memory, now)
@@ -246,7 +258,7 @@ class Steering:
         path = self._path(memory)
         wanted_da = memory.minimum_da
         if memory.next_da > 0:
-            wanted_da = min(memory.share.limit_da, memory.next_da + RISE_STEP_DA)
+            wanted_da = min(memory.share.limit_da, memory.next_da + self._pace.rise_step_da)
         missing_da = wanted_da - memory.counted_da
         least_da = min(free_da[node] for node in path)
         short: list[int] = []
@@ -255,8 +267,10 @@ class Steering:
                 short = [node for node in path if free_da[node] < missing_da]
             if memory.next_da == 0 or least_da < RISE_FROM_DA:
                 return short
-            missing_da = least_da
-            wanted_da = memory.counted_da + least_da
+            wanted_da = memory.in_steps(memory.counted_da + least_da)
+            if wanted_da <= memory.next_da:
+                return short
+            missing_da = wanted_da - memory.counted_da
         memory.next_da = wanted_da
         if missing_da > 0:
             for node in path:
@@ -300,7 +314,8 @@ class Steering:
 
 
 def _at_most_next(memory: EvseMemory) -> Demand:
-    return Demand(memory.nodes, memory.minimum_da, memory.next_da, memory.node.weight)
+    weight, step_da = memory.node.weight, memory.step_da
+    return Demand(memory.nodes, memory.minimum_da, memory.next_da, weight, step_da)
 
 
 def _lower(shares: Iterable[tuple[EvseMemory, Share]], cut_at: dict[EvseMemory, int]) -> None:

@@ -210,6 +210,37 @@ def test_on_one_shared_conductor_less_free_gives_nobody_more(free_da, less_da, w
         assert fewer.limit_da <= more.limit_da + 1
 
 
+@pytest.mark.parametrize(
+    ("free_da", "steps", "expected_da"),
+    [
+        pytest.param(195, (10, 10), [100, 90], id="whole amperes, the rest is left"),
+        pytest.param(195, (10, 1), [90, 105], id="but to who takes tenths"),
+        pytest.param(645, (10, 10), [320, 320], id="their maximum"),
+        pytest.param(125, (50, 50), [60, 60], id="a minimum need not be a multiple"),
+    ],
+)
+def test_shares_are_what_the_station_takes(free_da, steps, expected_da):
+    wishes = [Demand((0,), 60, 320, step_da=step_da) for step_da in steps]
+
+    assert [share.limit_da for share in allocate([free_da], [-1], wishes)] == expected_da
+
+
+@promise
+@given(free, demands, st.sampled_from([1, 5, 10]))
+def test_with_steps_nothing_is_left_that_somebody_could_take(free_da, wishes, step_da):
+    wishes = [replace(wish, step_da=step_da) for wish in wishes]
+    shares = allocate(free_da, PARENTS, wishes)
+
+    left = list(free_da)
+    for wish, share in zip(wishes, shares, strict=True):
+        for node in nodes_of(wish):
+            left[node] -= share.limit_da
+    for wish, share in zip(wishes, shares, strict=True):
+        if 0 < share.limit_da <= wish.maximum_da - step_da:
+            assert min(left[node] for node in nodes_of(wish)) < step_da
+    assert all(room >= 0 or free < 0 for room, free in zip(left, free_da, strict=True))
+
+
 @promise
 @given(free, demands)
 def test_same_question_same_answer(free_da, wishes):

@@ -14,6 +14,7 @@ from load_balancer.balancer import (
 )
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Rule
+from load_balancer.steering import AT_ONCE
 from tests.load_balancer.plant import one_circuit, site
 
 START = 1000.0
@@ -476,3 +477,27 @@ def test_who_needs_more_to_begin_gets_that_or_nothing():
     assert begun_a >= 18.0
     assert paused_a == 0.0
     assert steps.told_a[steps.keys[0]] >= 6.0
+
+
+def test_who_takes_whole_amperes_is_told_whole_amperes_and_the_rest_goes_to_others():
+    steps = Steps(3, reading_a=10.0, rating_a=55)
+    told_a = set()
+
+    for _ in range(120):
+        steps.step(1, S0={"step_a": 1.0}, S1={"step_a": 1.0, "minimum_a": 6.5})
+        told_a |= {steps.told_a[key] for key in steps.keys[:2]}
+
+    assert all(limit_a == int(limit_a) for limit_a in told_a)
+    assert 6.0 in told_a  # S0's minimum
+    assert list(steps.told_a.values()) == [15.0, 15.0, 15.0]
+
+
+def test_limits_rise_at_once_where_the_pace_says_so():
+    balancer = Balancer(one_circuit(1, meter=False), AT_ONCE)
+    told_a = [0.0]
+    for now in (START, START + 1):
+        evse = EvseInput(TWO[0], True, True, told_a[-1], PhaseCurrents(*[told_a[-1]] * 3), now)
+        decision = balancer.step(SiteInputs((evse,)), now)
+        told_a.append(decision.limits[TWO[0]].limit_a)
+
+    assert told_a == [0.0, 6.0, 32.0]

@@ -5,7 +5,7 @@ import pytest
 from load_balancer.allocation import Share
 from load_balancer.circuits import CircuitTree
 from load_balancer.evse_memory import EvseMemory
-from load_balancer.steering import HOLD_OFF_S, Room, Steering
+from load_balancer.steering import LIVE, Room, Steering
 from tests.load_balancer.plant import one_circuit
 
 NOW = 1000.0
@@ -52,8 +52,8 @@ def test_nobody_rises_on_a_held_conductor_until_its_time():
     memory = charging(100, 150)
     steering.hold([0], NOW)
 
-    assert steering.is_held(memory, NOW + HOLD_OFF_S - 1)
-    assert not steering.is_held(memory, NOW + HOLD_OFF_S)
+    assert steering.is_held(memory, NOW + LIVE.hold_off_s - 1)
+    assert not steering.is_held(memory, NOW + LIVE.hold_off_s)
     steering.rise([memory], [0] * 3, Room([900] * 3, [900] * 3), NOW + 1)
     assert memory.next_da == 100
 
