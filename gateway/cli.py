@@ -218,6 +218,49 @@ def cloud(
     )
 
 
+class DayPolicy(StrEnum):
+    FAIR = "fair"
+    DEPARTURE = "departure"
+
+
+@simulate.command()
+def day(
+    site_file: Annotated[Path, typer.Option("--site", help="The site file.")],
+    sessions: Annotated[
+        Path,
+        typer.Option(help="CSV: evse,phases,arrival,departure,energy_wh,max_current_a"),
+    ],
+    policy: Annotated[
+        DayPolicy, typer.Option(help="What is known of the cars: who draws, or departures too.")
+    ] = DayPolicy.FAIR,
+    departure_error_s: Annotated[
+        float, typer.Option(min=0, help="Told departures are wrong by this, RMS.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="The same seed, the same day.")] = 1,
+    step_s: Annotated[
+        float | None, typer.Option(min=0.5, help="Between two steps; 60, or 5 with --realistic.")
+    ] = None,
+    realistic: Annotated[
+        bool, typer.Option("--realistic", help="Delays, tapering cars, rises as slow as live.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Save a picture, such as day.png.")] = None,
+) -> None:
+    """Charge the cars of a CSV file on a site, in virtual time: what can its connection carry?"""
+    from gateway.simulation.day import Weather
+    from gateway.simulation.day_command import Outputs, simulate_day
+
+    weather = Weather(
+        policy=policy.value,
+        departure_error_s=departure_error_s,
+        seed=seed,
+        step_s=step_s or (5.0 if realistic else 60.0),
+        is_realistic=realistic,
+    )
+    outputs = Outputs(console, Console(stderr=True), as_json, plot)
+    raise typer.Exit(simulate_day(site_file, sessions, weather, outputs))
+
+
 # Meters.
 
 Unit = Annotated[int, typer.Option(help="Modbus unit id.")]

@@ -47,6 +47,8 @@ class Car:
     """Paused for so long it falls asleep and does not wake up again; None: never."""
     time_scale: float = 1.0
     """How many seconds pass for the battery in one second of `now`."""
+    taper_begins: float = TAPER_BEGINS
+    """State of charge from which it takes less and less; 1: it never does."""
 
     def __post_init__(self) -> None:
         self._stepped_at: float | None = None
@@ -118,6 +120,8 @@ class Car:
             self._is_asleep = True
 
     def _taper(self) -> float:
-        """Constant current up to 80 %, then down in a straight line."""
-        over = max(0.0, self.state_of_charge - TAPER_BEGINS) / (1 - TAPER_BEGINS)
+        """Constant current up to there, then down in a straight line."""
+        if self.state_of_charge <= self.taper_begins:
+            return 1.0
+        over = (self.state_of_charge - self.taper_begins) / (1 - self.taper_begins)
         return 1.0 - over * (1.0 - TAPER_ENDS_AT)

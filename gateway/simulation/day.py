@@ -1,0 +1,186 @@
+"""A day of a site in virtual time: the real balancer against cars, stations, meters and fuses.
+
+Pure; no socket, no clock. The day goes from instant to instant: at each arrival and departure, on
+a grid of `step_s`, and a second after each change of a limit until nothing changes. Currents A RMS
+per phase, energies Wh at the EVSE, instants seconds since 1970, which is also the balancer's clock:
+so its slots begin on the quarter of an hour.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import floor, inf
+from typing import Literal
+
+from gateway.circuit_limits import CircuitLimits
+from gateway.simulation.day_plant import IDEAL, REALISTIC, Draws, LaggingMeter, Outlet, Visit
+from gateway.simulation.day_record import Crowd, Record
+from gateway.simulation.day_sessions import Session
+from load_balancer.balancer import Balancer
+from load_balancer.circuits import CircuitTree
+from load_balancer.decision import Decision
+from load_balancer.inputs import CircuitInput, EvseInput, SiteInputs
+from load_balancer.steering import AT_ONCE, LIVE
+from site_config.model import Site
+
+Policy = Literal["fair", "departure"]
+
+SETTLE_S = 1.0
+"""A second look after a change: an ideal station has followed by then."""
+SHORTEST_STAY_S = 900.0
+"""A wrong departure is at least so long after the arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """Under which circumstances the day passes."""
+
+    policy: Policy = "fair"
+    departure_error_s: float = 0.0
+    """Root mean square by which told departures are wrong."""
+    seed: int = 1
+    step_s: float = 60.0
+    is_realistic: bool = False
+    """Stations, cars and meters lag, cars taper, limits rise as slowly as in the live gateway."""
+
+
+class Day:
+    """Run it once with `run`; what happened is in `record`."""
+
+    def __init__(self, site: Site, sessions: Sequence[Session], weather: Weather) -> None:
+        self._tree = CircuitTree(site)
+        self._weather = weather
+        habits = REALISTIC if weather.is_realistic else IDEAL
+        self._habits = habits
+        self._draws = Draws(habits, weather.seed)
+        self._balancer = Balancer(site, LIVE if weather.is_realistic else AT_ONCE)
+        self._voltage_v = site.site.voltage_v
+        self._outlets = {
+            node.key: Outlet(node, habits, self._draws.station_delay_s(), self._voltage_v)
+            for node in self._tree.evses
+        }
+        self._meter = LaggingMeter(self._draws.meter_delay_s())
+        self._windows = CircuitLimits(site, ())
+        self._coming = sorted(sessions, key=lambda session: session.arrival, reverse=True)
+        self._first_at = self._coming[-1].arrival
+        self._last_at = max(session.departure for session in sessions)
+        self._next_departure = inf
+        self._crowd = Crowd(0, 0)
+        self.record = Record(self._tree, self._voltage_v)
+
+    def run(self, on_progress: Callable[[float], None] = lambda part: None) -> Record:
+        """Let everybody come, charge and go; `on_progress` hears the part of the time passed."""
+        now = self._first_at
+        while True:
+            self._come_and_go(now)
+            if not self._coming and self._next_departure == inf:
+                return self.record
+            self._flow(now)
+            decision = self._balancer.step(self._inputs(now), now)
+            is_news = self._tell(decision, now)
+            self._record(decision, now, is_news=is_news)
+            on_progress((now - self._first_at) / (self._last_at - self._first_at))
+            now = self._next_at(now, is_news=is_news)
+
+    def _come_and_go(self, now: float) -> None:
+        if now >= self._next_departure:
+            for outlet in self._outlets.values():
+                if outlet.visit is not None and outlet.visit.session.departure <= now:
+                    self.record.left(outlet.unplug(now))
+        while self._coming and self._coming[-1].arrival <= now:
+            session = self._coming.pop()
+            self._outlets[session.key].plug(self._visit(session))
+        self._next_departure = min(
+            (
+                outlet.visit.session.departure
+                for outlet in self._outlets.values()
+                if outlet.visit is not None
+            ),
+            default=inf,
+        )
+
+    def _visit(self, session: Session) -> Visit:
+        departs_at = session.departure
+        if self._weather.departure_error_s:
+            error_s = self._draws.error_s(self._weather.departure_error_s)
+            departs_at = max(departs_at + error_s, session.arrival + SHORTEST_STAY_S)
+        return Visit(session, departs_at, self._draws.car_delay_s(), self._habits.taper_begins)
+
+    def _flow(self, now: float) -> None:
+        flows_a = [0.0] * len(self._tree.parents)
+        for outlet in self._outlets.values():
+            drawn_a = outlet.flow(now)
+            if drawn_a:
+                assert outlet.visit is not None
+                for conductor in outlet.visit.session.conductors:
+                    for node in self._tree.paths[outlet.node.nodes[conductor]]:
+                        flows_a[node] += drawn_a
+        self._meter.see(now, flows_a)
+        self._flows_a = flows_a
+
+    def _inputs(self, now: float) -> SiteInputs:
+        at = datetime.fromtimestamp(now, UTC)
+        circuits = tuple(
+            CircuitInput(
+                circuit.id,
+                self._meter.reading(circuit.index, now) if circuit.meter is not None else None,
+                self._windows.ceilings(circuit.id, at),
+            )
+            for circuit in self._tree.circuits
+        )
+        return SiteInputs(tuple(map(self._evse, self._outlets.values())), circuits)
+
+    def _evse(self, outlet: Outlet) -> EvseInput:
+        visit = outlet.visit
+        knows = visit is not None and self._weather.policy == "departure"
+        return EvseInput(
+            key=outlet.node.key,
+            is_reachable=True,
+            wants_current=visit is not None and not visit.is_full,
+            believed_a=outlet.believed_a,
+            measured=outlet.reported,
+            measured_at=outlet.reported_at,
+            energy_wh=visit.delivered_wh if visit else 0.0,
+            waiting_since=visit.session.arrival if visit else None,
+            has_transaction=visit is not None,
+            step_a=self._habits.step_a,
+            departs_at=visit.departs_at if visit and knows else None,
+            energy_wanted_wh=visit.missing_wh if visit and knows else None,
+        )
+
+    def _tell(self, decision: Decision, now: float) -> bool:
+        """Send what changed; returns whether anything did."""
+        is_news = False
+        for key, outlet in self._outlets.items():
+            limit_a = decision.limits[key].limit_a
+            if limit_a != outlet.told_a:
+                outlet.tell(limit_a, now)
+                is_news = True
+            if outlet.visit is not None:
+                outlet.visit.offered(is_on=limit_a > 0)
+        if is_news:
+            self._flow(now)
+        return is_news
+
+    def _record(self, decision: Decision, now: float, *, is_news: bool) -> None:
+        limits_a = [
+            limit
+            for circuit in self._tree.circuits
+            for limit in decision.circuits[circuit.id].limit
+        ]
+        if not is_news:  # While one gives way to another, both are paused for a second.
+            visits = [(o.visit, o.told_a) for o in self._outlets.values() if o.visit is not None]
+            waiting = sum(told_a == 0 and not visit.is_full for visit, told_a in visits)
+            self._crowd = Crowd(len(visits), waiting)
+        self.record.flows(now, self._flows_a, limits_a, self._crowd)
+
+    def _next_at(self, now: float, *, is_news: bool) -> float:
+        step_s = self._weather.step_s
+        next_at = (floor(now / step_s) + 1) * step_s
+        if is_news and not self._weather.is_realistic:
+            next_at = min(next_at, now + SETTLE_S)
+        elif not any(o.visit and not o.visit.is_full for o in self._outlets.values()):
+            next_at = inf  # Nobody wants anything: go on where somebody comes or goes.
+        if self._coming:
+            next_at = min(next_at, self._coming[-1].arrival)
+        return min(next_at, self._next_departure)

@@ -1,0 +1,137 @@
+"""`simulate day` answers people and programs, and says what is wrong with their files."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from gateway.simulation.day import Weather
+from gateway.simulation.day_command import EXIT_MISTAKES, EXIT_OK, Outputs, simulate_day
+from tests.gateway.simulation.caltech import written
+
+CSV = """evse,phases,arrival,departure,energy_wh,max_current_a
+A,L1,2019-03-01T09:00:00-08:00,2019-03-01T11:00:00-08:00,5000,32
+B,L1,2019-03-01T09:30:00-08:00,2019-03-01T12:00:00-08:00,6000,32
+"""
+KEYS = [
+    "policy",
+    "sessions",
+    "demand_wh",
+    "delivered_wh",
+    "optimum_wh",
+    "served_90_share",
+    "jain",
+    "worst_overload_a",
+    "worst_overload_s",
+    "fuse_share",
+    "switchings_per_session",
+    "seconds",
+]
+
+
+def console():
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run it on a garage of 12 kW; returns exit code, answer and notes."""
+
+    def run(text=CSV, capacity_kw=12, **outputs):
+        site_file, sessions_file = written(tmp_path, capacity_kw, CSV)
+        sessions_file.write_text(text)
+        answer, notes = console(), console()
+        code = simulate_day(site_file, sessions_file, Weather(), Outputs(answer, notes, **outputs))
+        return code, answer.file.getvalue(), notes.file.getvalue()
+
+    return run
+
+
+def test_people_get_a_table_and_a_verdict(run):
+    code, answer, _ = run()
+
+    assert code == EXIT_OK
+    assert "11.0 kWh" in answer
+    assert "2 of 2 cars leave with 90 % of their wish or more" in answer
+
+
+def test_a_connection_that_is_too_small_is_called_so(run):
+    _, answer, _ = run(capacity_kw=4.5)
+
+    assert "too many cars for the connection" in answer
+
+
+def test_programs_get_one_json_object(tmp_path):
+    site_file, sessions_file = written(tmp_path, 20, CSV)
+
+    command = ["-m", "gateway", "simulate", "day", "--json"]
+    files = ["--site", str(site_file), "--sessions", str(sessions_file)]
+    done = subprocess.run(
+        [sys.executable, *command, *files], capture_output=True, text=True, check=True
+    )
+
+    figures = json.loads(done.stdout)
+    assert list(figures) == KEYS
+    assert figures["delivered_wh"] == figures["demand_wh"] == figures["optimum_wh"] == 11_000
+
+
+def test_the_plot_is_a_picture(run, tmp_path):
+    _, _, notes = run(plot=tmp_path / "day.png")
+
+    assert (tmp_path / "day.png").read_bytes().startswith(b"\x89PNG")
+    assert "day.png" in notes
+
+
+@pytest.mark.parametrize("name", ["nowhere/day.png", "day.nonsense"])
+def test_a_plot_that_cannot_be_written_is_told_beside_the_answer(run, tmp_path, name):
+    code, answer, notes = run(plot=tmp_path / name)
+
+    assert code == EXIT_OK
+    assert "cannot be written" in notes
+    assert "11.0 kWh" in answer
+
+
+def test_without_the_extra_the_answer_comes_without_optimum_and_plot(run, tmp_path, monkeypatch):
+    for module in ("scipy.optimize", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, module, None)
+
+    code, answer, notes = run(plot=tmp_path / "day.png", as_json=True)
+
+    assert code == EXIT_OK
+    assert json.loads(answer)["optimum_wh"] is None
+    assert "no optimum without scipy" in notes
+    assert "no plot without matplotlib" in notes
+
+
+def test_every_mistake_of_the_sessions_is_told_with_its_line(run):
+    code, answer, notes = run(CSV.replace("A,L1", "X,L1").replace("6000", "much"))
+
+    assert code == EXIT_MISTAKES
+    assert answer == ""
+    assert "sessions.csv:2: evse: the site has no EVSE 'X'" in notes
+    assert "sessions.csv:3: energy_wh: 'much' is not a number above 0" in notes
+
+
+def test_a_wrong_site_file_is_told(tmp_path):
+    site_file, sessions_file = written(tmp_path, 12, CSV)
+    site_file.write_text("site: {}\n")
+    notes = console()
+
+    code = simulate_day(site_file, sessions_file, Weather(), Outputs(notes, notes))
+
+    assert code == EXIT_MISTAKES
+    assert "site.id" in notes.file.getvalue()
+
+
+def test_a_missing_file_is_told(tmp_path):
+    site_file, sessions_file = written(tmp_path, 12, CSV)
+    sessions_file.unlink()
+    notes = console()
+
+    code = simulate_day(site_file, sessions_file, Weather(), Outputs(notes, notes))
+
+    assert code == EXIT_MISTAKES
+    assert "cannot be read" in notes.file.getvalue()
