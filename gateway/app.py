@@ -175,6 +175,7 @@ class Gateway:
             statuses=self.cloud.statuses,
             deliveries=self.deliveries,
             profiles=self.parts.profiles,
+            wishes=self.parts.wishes,
             stations=self.stations,
             notify=Notify(self._wake_cloud, self._unbalanced.set, log.info, self._beside.spawn),
             clock=self.clock,

@@ -256,6 +256,17 @@ class ReportSent:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargingNeedsTold:
+    """NotifyEVChargingNeeds: what the car at an EVSE says it wants (2.0.1 K15)."""
+
+    evse_id: int
+    energy_wh: float | None
+    """From now on; None: it does not say."""
+    departs_at: datetime | None
+    """None: it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class OtherSent:
     """A valid message this gateway keeps no state of (2.0.1 NotifyEvent, Notify…): acknowledged."""
 
@@ -275,6 +286,7 @@ Event = (
     | FirmwareStatusChanged
     | LogStatusChanged
     | ReportSent
+    | ChargingNeedsTold
     | OtherSent
 )
 
@@ -320,8 +332,13 @@ class DataAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedsNoted:
+    """Answer to `ChargingNeedsTold`: they count when the shares are decided."""
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """The empty answer."""
 
 
-Answer = Registered | TimeTold | Judged | DataAnswered | Acknowledged
+Answer = Registered | TimeTold | Judged | DataAnswered | NeedsNoted | Acknowledged

@@ -136,12 +136,16 @@ class LimitDelivery:
     _failures: int = 0
     _sent_at: float = -math.inf
     _must_tell: bool = False
-    """The same limit is now another number of watts."""
+    """The same limit is now another number of watts, or is asked for."""
 
     # Feed.
 
     def want(self, limit_a: float) -> None:
         self.wanted_a = limit_a
+
+    def tell_again(self) -> None:
+        """Send the limit although it is the same: the car has just asked for one (K15.FR.07)."""
+        self._must_tell = True
 
     def drawn_on(self, phases: int) -> None:
         """Note on how many phases the car draws; limits in watts change with it."""

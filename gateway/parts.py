@@ -11,6 +11,7 @@ from uuid import uuid4
 from gateway.authorization import Authorization, Policy
 from gateway.availability import Availability
 from gateway.balancing import Authorities, Deliveries
+from gateway.charging_wishes import ChargingWishes
 from gateway.circuit_limits import CircuitLimits
 from gateway.cloud_profiles import CloudProfiles, EvseSupply, RunningTransaction
 from gateway.cloud_station import CloudStation
@@ -41,6 +42,7 @@ class Parts:
     availability: Availability
     state: SiteState
     profiles: CloudProfiles
+    wishes: ChargingWishes
     limits: CircuitLimits
     limiters: Limiters
     deliveries: Deliveries
@@ -69,6 +71,7 @@ class Parts:
             availability=Availability(kept.availability, slots.connected()),
             state=state,
             profiles=CloudProfiles(kept.profiles, _supplies(state), site.site.voltage_v),
+            wishes=ChargingWishes(kept.settings),
             limits=CircuitLimits(site, kept.circuit_limits),
             limiters=Limiters(site),
             deliveries=Deliveries(site),

@@ -16,11 +16,13 @@ from typing import Any
 
 from gateway.abandoned import Abandoned, Patience
 from gateway.balancing import Deliveries, is_plugged
+from gateway.charging_wishes import VEHICLE, ChargingWish, ChargingWishes
 from gateway.cloud_profiles import Change, CloudProfiles
 from gateway.commands import Command, RequestStop, Trigger
 from gateway.errors import GatewayError, StoreFailed
 from gateway.events import (
     Booted,
+    ChargingNeedsTold,
     ChargingState,
     ConnectorStatus,
     Event,
@@ -32,13 +34,14 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import codec_for
 from gateway.ocpp.frames import Payload
-from gateway.records import Transaction
+from gateway.records import SaveSetting, Transaction
 from gateway.routes import Stations
 from gateway.site_state import EvseState, SiteState
 from gateway.station_events import (
     AskStatus,
     Followup,
     Log,
+    NeedsHeard,
     RefreshAuthorization,
     ReportChargingState,
     ReportStatus,
@@ -85,6 +88,7 @@ class StationDesk:
         statuses: StatusBoard,
         deliveries: Deliveries,
         profiles: CloudProfiles,
+        wishes: ChargingWishes,
         stations: Stations,
         notify: Notify,
         clock: Callable[[], float],
@@ -103,6 +107,7 @@ class StationDesk:
         self._statuses = statuses
         self._deliveries = deliveries
         self._profiles = profiles
+        self._wishes = wishes
         self._stations = stations
         self._notify = notify
         self._clock = clock
@@ -262,8 +267,26 @@ class StationDesk:
                 self._stop(followup)
             case TransactionMoved(transaction, event_type):
                 await self._moved(transaction, event_type)
+            case NeedsHeard(station_id, needs):
+                await self._take_needs(station_id, needs)
             case Log(line):
                 self._notify.log(line)
+
+    async def _take_needs(self, station_id: str, needs: ChargingNeedsTold) -> None:
+        key = EvseKey(station_id, needs.evse_id)
+        evse = self._state.stations[station_id].evses[needs.evse_id]
+        before_wh = (evse.energy_wh or 0.0) if evse.transaction_id is not None else 0.0
+        wish = ChargingWish(needs.energy_wh, needs.departs_at, VEHICLE, before_wh)
+        await self._keep_wish(self._wishes.told(key, wish))
+        self._deliveries[key].tell_again()
+        self._notify.balancer()
+
+    async def _keep_wish(self, rows: Sequence[SaveSetting]) -> None:
+        """A wish is no bill: a full disk costs the memory of it over a restart, nothing else."""
+        with suppress(StoreFailed):
+            if rows:
+                await self._around.commit(rows)
+        self._wishes.take(rows)
 
     async def _refresh(self, id_token: IdToken) -> None:
         await ask_about(id_token, self._around)
@@ -298,6 +321,8 @@ class StationDesk:
             await self._take(self._profiles.transaction_began(transaction, now_utc))
         elif transaction.ended_at is not None:
             await self._take(self._profiles.transaction_ended(transaction.cloud_evse))
+            key = EvseKey(transaction.station_id, transaction.evse_id)
+            await self._keep_wish(self._wishes.ended(key))
         if (evse.transaction_id, evse.charging_state) != (before, state_before):
             self._notify.balancer()
 

@@ -22,6 +22,7 @@ from gateway.events import (
     AuthorizationStatus,
     AuthorizeAsked,
     Booted,
+    ChargingNeedsTold,
     ChargingState,
     ConnectorStatus,
     DataAnswered,
@@ -33,6 +34,7 @@ from gateway.events import (
     IdTokenInfo,
     Judged,
     MetersSampled,
+    NeedsNoted,
     Registered,
     RegistrationStatus,
     SecurityEventOccurred,
@@ -96,6 +98,14 @@ class TransactionMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedsHeard:
+    """A car has said what it wants; a limit is to follow (K15.FR.07)."""
+
+    station_id: str
+    needs: ChargingNeedsTold
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """One line for people, without tokens."""
 
@@ -109,6 +119,7 @@ Followup = (
     | RefreshAuthorization
     | StopAtStation
     | TransactionMoved
+    | NeedsHeard
     | Log
 )
 
@@ -183,6 +194,10 @@ async def answer_station(
             )
             await around.commit(outcome.writes)
             return Reply(Acknowledged())
+        case ChargingNeedsTold():
+            if around.slots.to_cloud(station_id, event.evse_id) is None:
+                return Reply(Acknowledged())
+            return Reply(NeedsNoted(), (NeedsHeard(station_id, event),))
         case DataSent():
             if around.forward_data is None:
                 return Reply(DataAnswered("UnknownVendorId"))

@@ -11,6 +11,7 @@ from gateway.events import (
     EventType,
     IdTokenInfo,
     Judged,
+    NeedsNoted,
     OtherSent,
     Registered,
     RegistrationStatus,
@@ -37,7 +38,7 @@ def serialize_answer(event: Event, answer: Answer) -> Payload:
             return {"currentTime": format_time_for_station(at)}
         case DataAnswered():
             return serialize_data_answer(answer)
-        case Judged() | Acknowledged():
+        case Judged() | Acknowledged() | NeedsNoted():
             return _verdict(event, answer if isinstance(answer, Judged) else Judged())
 
 

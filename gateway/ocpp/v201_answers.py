@@ -5,10 +5,12 @@ from gateway.events import (
     Answer,
     AuthorizationStatus,
     AuthorizeAsked,
+    ChargingNeedsTold,
     DataAnswered,
     Event,
     IdTokenInfo,
     Judged,
+    NeedsNoted,
     OtherSent,
     Registered,
     RegistrationStatus,
@@ -25,7 +27,6 @@ NOT_JUDGED = IdTokenInfo(AuthorizationStatus.INVALID)
 WITHOUT_US: dict[str, Payload] = {
     "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
     "GetCertificateStatus": {"status": "Failed"},
-    "NotifyEVChargingNeeds": {"status": "Rejected"},
     "NotifyEVChargingSchedule": {"status": "Accepted"},  # heard; approves nothing
     "SignCertificate": {"status": "Rejected"},
 }
@@ -40,6 +41,8 @@ def serialize_answer(event: Event, answer: Answer) -> Payload:
             return {"status": str(status), "currentTime": time, "interval": interval_s}
         case TimeTold(at):
             return {"currentTime": format_time_for_station(at)}
+        case NeedsNoted():  # K15.FR.03: a schedule follows, as for every transaction
+            return {"status": "Accepted"}
         case DataAnswered():
             return serialize_data_answer(answer)
         case Judged(info):
@@ -49,6 +52,8 @@ def serialize_answer(event: Event, answer: Answer) -> Payload:
         case Acknowledged():
             if isinstance(event, AuthorizeAsked):
                 return serialize_answer(event, Judged())
+            if isinstance(event, ChargingNeedsTold):
+                return {"status": "Rejected"}  # K15.FR.04: of no EVSE of this site
             return dict(WITHOUT_US.get(event.action, {})) if isinstance(event, OtherSent) else {}
 
 

@@ -15,6 +15,7 @@ from gateway.errors import InvalidMessage, PeerError
 from gateway.events import (
     AuthorizeAsked,
     Booted,
+    ChargingNeedsTold,
     ChargingState,
     ConnectorStatus,
     DataSent,
@@ -59,7 +60,6 @@ OTHER_ACTIONS = frozenset(
         "NotifyChargingLimit",
         "NotifyCustomerInformation",
         "NotifyDisplayMessages",
-        "NotifyEVChargingNeeds",
         "NotifyEVChargingSchedule",
         "NotifyEvent",
         "NotifyMonitoringReport",
@@ -146,6 +146,29 @@ def _report(payload: Payload) -> ReportSent:
     )
 
 
+def _charging_needs(payload: Payload) -> ChargingNeedsTold:
+    needs = payload["chargingNeeds"]
+    departs_at = needs.get("departureTime")
+    return ChargingNeedsTold(
+        payload["evseId"],
+        _energy_wanted_wh(needs),
+        None if departs_at is None else parse_time(departs_at),
+    )
+
+
+def _energy_wanted_wh(needs: Payload) -> float | None:
+    """Return the energy a car asks for; a DC one may say how full it is and wants to be instead."""
+    if ac := needs.get("acChargingParameters"):
+        return float(ac["energyAmount"])
+    dc = needs.get("dcChargingParameters") or {}
+    if "energyAmount" in dc:
+        return float(dc["energyAmount"])
+    if "stateOfCharge" in dc and "evEnergyCapacity" in dc:
+        missing = max(0, dc.get("fullSoC", 100) - dc["stateOfCharge"])
+        return float(dc["evEnergyCapacity"] * missing / 100)
+    return None
+
+
 def _security_event(payload: Payload) -> SecurityEventOccurred:
     at = parse_time(payload["timestamp"])
     return SecurityEventOccurred(payload["type"], at, payload.get("techInfo"))
@@ -165,6 +188,7 @@ _PARSERS: dict[str, Callable[[Payload], Event]] = {
         payload["status"], payload.get("requestId")
     ),
     "MeterValues": _meters_sampled,
+    "NotifyEVChargingNeeds": _charging_needs,
     "NotifyReport": _report,
     "SecurityEventNotification": _security_event,
     "StatusNotification": _status_changed,
@@ -206,8 +230,8 @@ def serialize_event(event: Event, transaction_number: int | None = None) -> Sent
             return _job("LogStatusNotification", status, request_id) if is_known else None
         case ReportSent():
             return "NotifyReport", _report_payload(event)
-        case OtherSent():
-            return None
+        case ChargingNeedsTold() | OtherSent():
+            return None  # the site balances itself: the cloud is told what comes of it
 
 
 def _transaction_event(event: TransactionChanged) -> Payload:

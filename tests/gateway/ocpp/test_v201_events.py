@@ -13,6 +13,7 @@ from gateway.events import (
     AuthorizationStatus,
     AuthorizeAsked,
     Booted,
+    ChargingNeedsTold,
     ChargingState,
     ConnectorStatus,
     DataAnswered,
@@ -27,6 +28,7 @@ from gateway.events import (
     LogStatusChanged,
     MetersSampled,
     MeterValue,
+    NeedsNoted,
     OtherSent,
     Registered,
     RegistrationStatus,
@@ -400,6 +402,18 @@ ANSWERS: dict[str, tuple[str, Event, Answer, dict[str, Any]]] = {
         {"idTokenInfo": VERDICT},
     ),
     "transaction": ("TransactionEvent", ENDED, Judged(), {}),
+    "needs": (
+        "NotifyEVChargingNeeds",
+        ChargingNeedsTold(1, 10_000.0, AT),
+        NeedsNoted(),
+        {"status": "Accepted"},
+    ),
+    "needs at no EVSE": (
+        "NotifyEVChargingNeeds",
+        ChargingNeedsTold(99, None, None),
+        Acknowledged(),
+        {"status": "Rejected"},
+    ),
     "status": (
         "StatusNotification",
         StatusChanged(1, 1, ConnectorStatus.AVAILABLE, AT),
@@ -435,3 +449,43 @@ def test_every_other_event_can_be_answered(action: str) -> None:
     payload = CODEC.serialize_answer(OtherSent(action, {}), Acknowledged())
 
     assert validate_response("ocpp2.0.1", action, payload) is None
+
+
+AC = {"energyAmount": 12_000, "evMinCurrent": 6, "evMaxCurrent": 16, "evMaxVoltage": 230}
+DC = {"evMaxCurrent": 200, "evMaxVoltage": 400}
+
+
+@pytest.mark.parametrize(
+    ("needs", "energy_wh"),
+    [
+        ({"acChargingParameters": AC}, 12_000.0),
+        ({"dcChargingParameters": {**DC, "energyAmount": 30_000}}, 30_000.0),
+        (
+            {"dcChargingParameters": {**DC, "stateOfCharge": 30, "evEnergyCapacity": 50_000}},
+            35_000.0,
+        ),
+        (
+            {
+                "dcChargingParameters": {
+                    **DC,
+                    "stateOfCharge": 90,
+                    "fullSoC": 80,
+                    "evEnergyCapacity": 50_000,
+                }
+            },
+            0.0,
+        ),
+        ({"dcChargingParameters": DC}, None),
+        ({}, None),
+    ],
+    ids=["AC", "DC", "DC by its charge", "DC full", "DC silent", "neither"],
+)
+def test_K15_what_a_car_wants_is_understood(needs, energy_wh):
+    payload = {
+        "evseId": 2,
+        "chargingNeeds": {"requestedEnergyTransfer": "DC", "departureTime": SECOND, **needs},
+    }
+
+    event = CODEC.parse_event("NotifyEVChargingNeeds", payload)
+
+    assert event == ChargingNeedsTold(2, energy_wh, AT.replace(microsecond=0))
