@@ -37,6 +37,7 @@ from gateway.events import (
     Judged,
 )
 from gateway.housekeeping import Housekeeping
+from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.meter_news import MeterNews
 from gateway.metrics import Counters
@@ -108,6 +109,7 @@ async def run(
             await gateway.run_until(stop, on_listening)
             systemd.notify("STOPPING=1")
         await gateway.speech.settle_down()
+        await gateway.journal_book.write(clock(), wall_clock())
     finally:
         await store.close()
     log.info("gateway.stopped site=%s", site.site.id)
@@ -154,12 +156,16 @@ class Gateway:
         self.restocking = Restocking(self.outbox, store, self.parts.problem)
         self._build_stations_side()
         self._build_cloud_side()
+        self.journal_book = JournalBook(
+            self.parts.journal, store, self.commit, self.parts.limiters.kept
+        )
         self.operations = SiteOperations(
             state=self.state,
             limits=self.parts.limits,
             trace=self.trace,
             outbox_queue=self.outbox,
             shelves=store,
+            journal_book=self.journal_book,
             commit=self.commit,
             clock_utc=self.wall_clock,
             limits_changed=self._unbalanced.set,
@@ -186,6 +192,7 @@ class Gateway:
             state=self.state,
             deliveries=self.deliveries,
             stations=self.stations,
+            journal=self.parts.journal,
             clock=self.clock,
             clock_utc=self.wall_clock,
             spawn=self._beside.spawn,
@@ -345,6 +352,7 @@ class Gateway:
             limits_changed=self._unbalanced.set,
             spawn=self._beside.spawn,
             close_abandoned=self.desk.close_abandoned,
+            journal=self.journal_book,
         )
         while True:
             await house.keep(self.clock(), self.wall_clock())

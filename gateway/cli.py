@@ -295,6 +295,22 @@ def watch(url: Url, model: Model, unit: Unit = 1) -> None:
     _run_until_signalled(lambda stop: _first_of(watching, stop.wait()))
 
 
+# The journal.
+
+
+@app.command()
+def why(
+    evse: Annotated[str, typer.Argument(metavar="STATION[/EVSE]")],
+    at: Annotated[str | None, typer.Option(help="18:04, or an RFC 3339 instant.")] = None,
+    data: DataDir = DEFAULT_DATA,
+    csv: Annotated[Path | None, typer.Option(help="Write the whole day's entries.")] = None,
+) -> None:
+    """Say why an EVSE was limited as it was, today or within the last 24 hours."""
+    from gateway.adapters.store_why import why as say_why
+
+    raise typer.Exit(say_why(_database(data), evse, at, csv, console))
+
+
 # The outbox.
 
 

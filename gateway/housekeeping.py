@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.errors import StoreFailed
+from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.parts import Parts
 from gateway.records import Write
@@ -26,6 +27,7 @@ class Housekeeping:
         limits_changed: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         close_abandoned: Callable[[float, datetime], Awaitable[None]],
+        journal: JournalBook,
     ) -> None:
         self._parts = parts
         self._maintenance = maintenance
@@ -35,6 +37,7 @@ class Housekeeping:
         self._limits_changed = limits_changed
         self._spawn = spawn
         self._close_abandoned = close_abandoned
+        self._journal = journal
 
     async def keep(self, now: float, at: datetime) -> None:
         """Bring everything up to this instant."""
@@ -43,6 +46,8 @@ class Housekeeping:
         cloud = parts.state.cloud
         cloud.pending, cloud.quarantined, cloud.oldest_at = parts.outbox.depth()
         parts.judge_health(self._store_failure())
+        if self._journal.is_due(now):
+            self._spawn(self._journal.write(now, at))
         parts.problem("damage", self._store_loss() or "")
         with suppress(StoreFailed):  # told by the store itself; what is due stays due
             await self._write_what_is_due(now, at)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from gateway.journal import JournalEntry, JournalQuery
 from gateway.journey import Journey
 from gateway.records import CircuitLimit, LimitSource, OutboxRow, QuarantinedRow, Transaction
 from site_config.model import Role
@@ -102,6 +103,12 @@ class Operations(Protocol):
 
     async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
         """Retry or discard a quarantined row; NotFound when it is not there."""
+
+    async def journal(self, query: JournalQuery) -> Sequence[JournalEntry]:
+        """Why limits were what they were, oldest first.
+
+        Raises NotFound for an unknown station or EVSE, ValueError for an `at` that is no time.
+        """
 
     def messages(self, query: TraceQuery) -> Sequence[TraceEntry]:
         """The newest OCPP frames that are asked for, oldest first. May be called on a thread."""

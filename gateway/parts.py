@@ -17,6 +17,7 @@ from gateway.cloud_profiles import CloudProfiles, EvseSupply, RunningTransaction
 from gateway.cloud_station import CloudStation
 from gateway.configuration import Configuration
 from gateway.events import Booted
+from gateway.journal import Journal
 from gateway.limiters import Limiters
 from gateway.outbox import Outbox
 from gateway.records import Kept
@@ -45,6 +46,7 @@ class Parts:
     wishes: ChargingWishes
     limits: CircuitLimits
     limiters: Limiters
+    journal: Journal
     deliveries: Deliveries
     sampling: Sampling
     outbox: Outbox
@@ -73,7 +75,8 @@ class Parts:
             profiles=CloudProfiles(kept.profiles, _supplies(state), site.site.voltage_v),
             wishes=ChargingWishes(kept.settings),
             limits=CircuitLimits(site, kept.circuit_limits),
-            limiters=Limiters(site),
+            limiters=Limiters(site, kept.quarters),
+            journal=Journal(),
             deliveries=Deliveries(site),
             sampling=Sampling(),
             outbox=outbox,

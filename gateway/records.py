@@ -17,6 +17,8 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
+from gateway.journal import JournalEntry
+from load_balancer.limiters.quarter_hour import QuarterEnergy
 from load_balancer.profiles import ChargingProfile
 
 REMEMBERED = 1000
@@ -256,6 +258,23 @@ class ForgetJourneys:
 
 
 @dataclass(frozen=True, slots=True)
+class AppendJournal:
+    entries: tuple[JournalEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetJournal:
+    """Delete what was written down before an instant."""
+
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SaveQuarter:
+    quarter: QuarterEnergy
+
+
+@dataclass(frozen=True, slots=True)
 class SaveToken:
     token: KnownToken
 
@@ -321,6 +340,9 @@ Write = (
     | SetAside
     | Release
     | ForgetJourneys
+    | AppendJournal
+    | ForgetJournal
+    | SaveQuarter
     | SaveToken
     | ForgetTokens
     | ReplaceLocalList
@@ -350,3 +372,4 @@ class Kept:
     circuit_limits: tuple[CircuitLimit, ...] = ()
     availability: tuple[SaveAvailability, ...] = ()
     settings: tuple[SaveSetting, ...] = ()
+    quarters: tuple[QuarterEnergy, ...] = ()

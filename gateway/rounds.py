@@ -11,6 +11,7 @@ from typing import Any
 from gateway.balancing import Deliveries, SiteView, log_line
 from gateway.commands import SetProfile, StatusAnswer
 from gateway.errors import GatewayError, Unavailable
+from gateway.journal import Journal
 from gateway.routes import Stations
 from gateway.site_state import SiteState
 from load_balancer.balancer import Balancer
@@ -26,6 +27,7 @@ class Rounds:
     state: SiteState
     deliveries: Deliveries
     stations: Stations
+    journal: Journal
     clock: Callable[[], float]
     clock_utc: Callable[[], datetime]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
@@ -36,6 +38,7 @@ class Rounds:
         now, at = self.clock(), self.clock_utc()
         decision = self.balancer.step(self.view.at(now, at), now)
         self.state.apply(decision, at)
+        self.journal.note(decision, at)
         if self.view.commissioning is not None:
             self.view.commissioning.step(self.view.sight(), now)
         for name, circuit in self.state.circuits.items():

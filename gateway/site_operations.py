@@ -6,10 +6,13 @@ readings; owns no file and no clock.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from gateway.circuit_limits import CircuitLimits
+from gateway.journal import KEPT_S, JournalEntry, JournalOf, JournalQuery, moment
+from gateway.journal_book import JournalBook
 from gateway.journey import Journey
 from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQuery
 from gateway.outbox import Outbox
@@ -51,6 +54,7 @@ class SiteOperations:
     trace: MessageTrace
     outbox_queue: Outbox
     shelves: Shelves
+    journal_book: JournalBook
     commit: Callable[[Sequence[Write]], Awaitable[None]]
     clock_utc: Callable[[], datetime]
     limits_changed: Callable[[], None]
@@ -130,6 +134,24 @@ class SiteOperations:
         self.outbox_queue.released(rows[row_id], is_retried=is_retried)
         action = "retried" if is_retried else "discarded"
         self.log(f"outbox.{action} row={row_id} lane={rows[row_id].lane} by={caller.name}")
+
+    async def journal(self, query: JournalQuery) -> Sequence[JournalEntry]:
+        self._require(query.of)
+        now = self.clock_utc()
+        if query.at is not None:
+            zone = ZoneInfo(self.state.site.site.timezone)
+            return await self.journal_book.at(moment(query.at, zone, now), query.of)
+        until = query.until or now + timedelta(seconds=1)
+        since = query.since or until - timedelta(seconds=KEPT_S)
+        return await self.journal_book.between(since, until, query.of, query.limit)
+
+    def _require(self, of: JournalOf) -> None:
+        stations = self.state.stations
+        if of.station_id is not None and of.station_id not in stations:
+            raise NotFound(f"no station {of.station_id!r}; there are {', '.join(stations)}")
+        evses = stations[of.station_id].evses if of.station_id is not None else ()
+        if of.evse_id is not None and evses and of.evse_id not in evses:
+            raise NotFound(f"{of.station_id} has no EVSE {of.evse_id}; it has {sorted(evses)}")
 
     def messages(self, query: TraceQuery) -> Sequence[TraceEntry]:
         return self.trace.find(query)

@@ -20,9 +20,10 @@ from typing import IO, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import aiosqlite
 
-from gateway.adapters import store_file, store_reads, store_salvage
+from gateway.adapters import store_file, store_journal, store_reads, store_salvage
 from gateway.adapters.store_writes import Statement, gathered, statements
 from gateway.errors import StoreFailed
+from gateway.journal import JournalEntry, JournalOf
 from gateway.journey import Journey
 from gateway.records import Kept, LaneBacklog, OutboxRow, QuarantinedRow, Transaction, Write
 
@@ -190,6 +191,16 @@ class Store:
     async def journey(self, number: int) -> Journey | None:
         """Return a transaction with what became of its messages; None: no such number."""
         return await self._read(store_reads.journey, number)
+
+    async def journal(
+        self, since: datetime, until: datetime, of: JournalOf, limit: int
+    ) -> list[JournalEntry]:
+        """Return the newest entries of [since, until), oldest first; None: of all."""
+        return await self._read(store_journal.between, since, until, of, limit)
+
+    async def journal_before(self, at: datetime, of: JournalOf) -> list[JournalEntry]:
+        """Return for each EVSE the last entry that is not after an instant."""
+        return await self._read(store_journal.before, at, of)
 
     async def backup(self, target: str | Path) -> None:
         """Copy the store as it is at one instant; `target` is replaced whole or not at all."""

@@ -9,16 +9,18 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from gateway.adapters import store_journeys
+from gateway.adapters import store_journal, store_journeys
 from gateway.bodies import serialize_event, serialize_profile, squeezed
 from gateway.journey import kind_of, occurred_at
 from gateway.records import (
+    AppendJournal,
     CircuitLimit,
     Confirm,
     CountAttempt,
     DeleteCircuitLimit,
     DeleteProfile,
     Enqueue,
+    ForgetJournal,
     ForgetJourneys,
     ForgetTokens,
     KnownToken,
@@ -29,6 +31,7 @@ from gateway.records import (
     SaveAvailability,
     SaveCircuitLimit,
     SaveProfile,
+    SaveQuarter,
     SaveSetting,
     SaveSlot,
     SaveToken,
@@ -319,6 +322,18 @@ def _token_values(token: KnownToken) -> tuple[Any, ...]:
     )
 
 
+def _append_journal(write: AppendJournal) -> list[Statement]:
+    return store_journal.appended(write.entries)
+
+
+def _forget_journal(write: ForgetJournal) -> list[Statement]:
+    return store_journal.forgotten(write.before)
+
+
+def _save_quarter(write: SaveQuarter) -> list[Statement]:
+    return [store_journal.saved_quarter(write.quarter)]
+
+
 def _save_token(write: SaveToken) -> list[Statement]:
     return [(_SAVE_TOKEN, _token_values(write.token))]
 
@@ -385,6 +400,9 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     SetAside: _set_aside,
     Release: _release,
     ForgetJourneys: _forget_journeys,
+    AppendJournal: _append_journal,
+    ForgetJournal: _forget_journal,
+    SaveQuarter: _save_quarter,
     SaveToken: _save_token,
     ForgetTokens: _forget_tokens,
     ReplaceLocalList: _replace_local_list,

@@ -15,7 +15,7 @@ from gateway import metrics
 from gateway.adapters.web.access import COOKIE, Access, address_of, may
 from gateway.adapters.web.answers import Refusal, Refused, limit_json, message_json
 from gateway.adapters.web.desk import Desk
-from gateway.adapters.web.files import Format, MessageQuery, as_file
+from gateway.adapters.web.files import Format, JournalAsked, MessageQuery, as_file
 from gateway.exports import (
     OUTBOX_TABLE,
     exported_json,
@@ -24,6 +24,7 @@ from gateway.exports import (
     quarantined_json,
     transaction_json,
 )
+from gateway.journal import COLUMNS, JournalOf, JournalQuery, journal_json
 from gateway.limit_wish import Instant, LimitWish
 from gateway.operations import Caller, TraceQuery
 from gateway.recording import as_recording
@@ -209,6 +210,22 @@ async def retry(row_id: int, desk: OurDesk, caller: Operator) -> None:
 async def discard(row_id: int, desk: OurDesk, caller: Operator) -> None:
     """Give a quarantined message up for good. It will never be billed."""
     await desk.operations.release(row_id, is_retried=False, caller=caller)
+
+
+@api.get("/journal", tags=["limits"], response_model=None, responses=UNKNOWN)
+async def journal(
+    desk: OurDesk, asked: Annotated[JournalAsked, Query()]
+) -> list[dict[str, object]] | Response:
+    """Why limits were what they were, of the last 24 hours, oldest first: which rule, where, and
+    the two numbers that were compared. `at=18:04` asks what held then."""
+    query = JournalQuery(
+        JournalOf(asked.station, asked.evse), asked.at, asked.since, asked.until, asked.limit
+    )
+    try:
+        rows = [journal_json(entry) for entry in await desk.operations.journal(query)]
+    except ValueError as reason:
+        raise Refusal(422, f"at {reason}", "write a time like 18:04 or RFC 3339") from reason
+    return rows if asked.format == "json" else as_file(rows, asked.format, "journal", COLUMNS)
 
 
 @api.get("/messages", tags=["messages"], response_model=None)

@@ -11,6 +11,7 @@ from gateway.exports import as_csv, columns_of
 from gateway.limit_wish import Instant
 
 MAX_FRAMES = 50_000
+MAX_ENTRIES = 50_000
 
 Format = Literal["json", "csv", "jsonl"]
 """`jsonl`: one JSON object a line."""
@@ -35,6 +36,23 @@ class MessageQuery(BaseModel):
     since: Instant = None
     until: Instant = None
     format: Literal["json", "jsonl"] = "json"
+
+
+class JournalAsked(BaseModel):
+    """Which entries of the journal."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    station: str | None = None
+    """An identity of the site file; without it: all."""
+    evse: int | None = Field(None, ge=1)
+    at: str | None = None
+    """18:04 on the site's clock, or RFC 3339: what held then, and what changed in that minute."""
+    since: Instant = None
+    until: Instant = None
+    limit: int = Field(1000, ge=1, le=MAX_ENTRIES)
+    """At most so many, the newest."""
+    format: Format = "json"
 
 
 def as_file(

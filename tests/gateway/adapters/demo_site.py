@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import sin
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from gateway.events import (
     ChargingState,
@@ -14,6 +15,7 @@ from gateway.events import (
     IdToken,
     TransactionChanged,
 )
+from gateway.journal import JournalEntry, JournalQuery, moment
 from gateway.journey import Journey, JourneyStep, StepState
 from gateway.metrics import Counters
 from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQuery
@@ -251,6 +253,13 @@ class DemoOperations:
         if len(kept) == len(self.quarantine):
             raise NotFound(f"no quarantined row {row_id}")
         self.quarantine = kept
+
+    async def journal(self, query: JournalQuery) -> Sequence[JournalEntry]:
+        if query.of.station_id not in (None, *self.state.stations):
+            raise NotFound(f"no station {query.of.station_id!r}")
+        if query.at is not None:
+            moment(query.at, ZoneInfo("Europe/Berlin"), NOON)
+        return [JournalEntry(NOON, "CP-01", 1, 16.0, 6.0, "fuse", "garage", "L2", 63.0, 67.4)]
 
     def messages(self, query: TraceQuery) -> Sequence[TraceEntry]:
         wanted = matcher(query, [self.trace])

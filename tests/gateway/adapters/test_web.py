@@ -50,6 +50,7 @@ EVERYTHING = [
     ("POST", "/api/v1/outbox/17/retry"),
     ("POST", "/api/v1/outbox/17/discard"),
     ("GET", "/api/v1/messages"),
+    ("GET", "/api/v1/journal"),
     ("GET", "/api/v1/messages?format=jsonl"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/api/v1/no-such-thing"),
@@ -430,3 +431,21 @@ def test_a_cookie_cannot_be_made_to_last():
 
     assert access.by_cookie(f"{name}.{later}.{signature}", NOON) is None
     assert access.by_cookie(f"{name}.{expires}.{signature}", NOON + timedelta(days=1))
+
+
+async def test_the_journal_says_why_in_a_sentence_or_as_a_table(web):
+    why = await web.get("/api/v1/journal?station=CP-01&at=12:04", headers=bearer(VIEWER))
+    table = await web.get("/api/v1/journal?format=csv", headers=bearer(VIEWER))
+
+    assert why.json()[0]["sentence"].startswith("The fuse of garage L2 allows 63.0 A")
+    assert table.text.splitlines()[0].startswith("at,station,evse,from_a,to_a,rule")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("station=CP-99", 404), ("at=half+past", 422), ("evse=0", 422)]
+)
+async def test_the_journal_of_nobody_at_no_time_is_refused_in_words(web, query, status):
+    refused = await web.get(f"/api/v1/journal?{query}", headers=bearer(VIEWER))
+
+    assert refused.status_code == status
+    assert refused.json()["advice"]
