@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from gateway.adapters.store_cli import outbox, transactions
 from site_config.model import Site
 
 app = typer.Typer(
@@ -29,10 +30,10 @@ app = typer.Typer(
 )
 simulate = typer.Typer(help="Stations, a meter or a cloud for whoever has no hardware.")
 meter = typer.Typer(help="Modbus meters: which there are, and what one says.")
-outbox = typer.Typer(help="What the cloud has not confirmed, read from the data directory.")
 app.add_typer(simulate, name="simulate", no_args_is_help=True)
 app.add_typer(meter, name="meter", no_args_is_help=True)
-app.add_typer(outbox, name="outbox", no_args_is_help=True)
+app.add_typer(outbox, name="outbox")
+app.add_typer(transactions, name="transactions")
 
 SiteFile = Annotated[Path, typer.Argument(metavar="SITE.yaml", help="The site file.")]
 DataDir = Annotated[Path, typer.Option("--data", help="Where the gateway keeps its database.")]
@@ -309,43 +310,6 @@ def why(
     from gateway.adapters.store_why import why as say_why
 
     raise typer.Exit(say_why(_database(data), evse, at, csv, console))
-
-
-# The outbox.
-
-
-@outbox.command(name="list")
-def list_rows(data: DataDir = DEFAULT_DATA, limit: int = 50) -> None:
-    """Show lanes, the oldest rows and the quarantine."""
-    from gateway.adapters.store_commands import list_outbox
-
-    raise typer.Exit(list_outbox(_database(data), limit, console))
-
-
-@outbox.command()
-def export(
-    target: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], data: DataDir = DEFAULT_DATA
-) -> None:
-    """Write every waiting and quarantined row to a file, one JSON object a line."""
-    from gateway.adapters.store_commands import export_outbox
-
-    raise typer.Exit(export_outbox(_database(data), target, console))
-
-
-@outbox.command()
-def retry(row: int, data: DataDir = DEFAULT_DATA) -> None:
-    """Put a quarantined row back into its lane; the gateway must not be running."""
-    from gateway.adapters.store_commands import release_row
-
-    raise typer.Exit(asyncio.run(release_row(_database(data), row, True, console)))
-
-
-@outbox.command()
-def discard(row: int, data: DataDir = DEFAULT_DATA) -> None:
-    """Give up a quarantined row for good; the gateway must not be running."""
-    from gateway.adapters.store_commands import release_row
-
-    raise typer.Exit(asyncio.run(release_row(_database(data), row, False, console)))
 
 
 # How things run.

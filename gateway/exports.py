@@ -23,6 +23,16 @@ OUTBOX_TABLE = (
     *("quarantined_at", "code", "description", "event"),
 )
 """Columns of the outbox as CSV."""
+TRANSACTION_TABLE = (
+    *("number", "started_at", "ended_at", "station", "evse", "connector", "cloud_evse"),
+    *("id_token_hint", "energy_wh", "register_start_wh", "register_last_wh", "stopped_reason"),
+    *("verdict", "flags", "transaction_id", "cloud_number", "started_told_at", "ended_told_at"),
+)
+JOURNEY_TABLE = (
+    *("row", "kind", "state", "occurred_at", "station_message_id", "received_at", "offline"),
+    *("cloud_message_id", "sent_at", "sent_with", "attempts", "settled_at", "waited_s"),
+    *("answered_in_s", "note"),
+)
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -122,11 +132,6 @@ def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
     for row in rows:
         writer.writerow([_cell(row.get(column)) for column in columns])
     return text.getvalue()
-
-
-def columns_of(rows: Sequence[Mapping[str, Any]], otherwise: Sequence[str]) -> Sequence[str]:
-    """Return the keys of the first row as the head of a table."""
-    return list(rows[0]) if rows else otherwise
 
 
 def event_in_words(event: OutboxEvent) -> str:

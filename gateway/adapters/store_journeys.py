@@ -22,7 +22,9 @@ FORGOTTEN_AT_ONCE = 5_000
 
 _WAY = "transaction_number, kind, occurred_at, station_message_id, enqueued_at, is_offline"
 _KEPT = f"id, {_WAY}, attempts, message_id, sent_at, sent_with, outcome, settled_at, note"
-_FORGET_OLDEST = "DELETE FROM journeys WHERE id <= ?"
+_FORGET_OLDEST = (
+    "DELETE FROM journeys WHERE id <= ? AND id IN (SELECT id FROM journeys ORDER BY id LIMIT 512)"
+)
 _FORGET_BEFORE = (
     "DELETE FROM journeys WHERE settled_at < ? "
     "AND id IN (SELECT id FROM journeys ORDER BY id LIMIT ?)"

@@ -17,7 +17,9 @@ from gateway.adapters.web.answers import Refusal, Refused, limit_json, message_j
 from gateway.adapters.web.desk import Desk
 from gateway.adapters.web.files import Format, JournalAsked, MessageQuery, as_file
 from gateway.exports import (
+    JOURNEY_TABLE,
     OUTBOX_TABLE,
+    TRANSACTION_TABLE,
     exported_json,
     journey_json,
     outbox_row_json,
@@ -163,7 +165,7 @@ async def transactions(
     With `format=csv` as a table."""
     found = await desk.operations.transactions(since, until)
     rows = [transaction_json(transaction) for transaction in found]
-    return rows if format == "json" else as_file(rows, format, "transactions")
+    return rows if format == "json" else as_file(rows, format, "transactions", TRANSACTION_TABLE)
 
 
 @api.get(
@@ -177,7 +179,9 @@ async def journey(
     """The way of every message of a transaction: when the station sent it, when it was on disk,
     with which message the cloud got it, when that was confirmed."""
     told = journey_json(await desk.operations.journey(number))
-    return told if format == "json" else as_file(told["steps"], format, f"transaction-{number}")
+    if format == "json":
+        return told
+    return as_file(told["steps"], format, f"transaction-{number}", JOURNEY_TABLE)
 
 
 @api.get("/outbox", tags=["outbox"], response_model=None)

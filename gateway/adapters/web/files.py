@@ -7,7 +7,7 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.exports import as_csv, columns_of
+from gateway.exports import as_csv
 from gateway.limit_wish import Instant
 
 MAX_FRAMES = 50_000
@@ -58,12 +58,9 @@ class JournalAsked(BaseModel):
 def as_file(
     rows: Sequence[Mapping[str, Any]], format_: str, name: str, columns: Sequence[str] = ()
 ) -> Response:
-    """Return the rows as a file that a browser saves under a name.
-
-    `columns`: of a table; empty: the keys of the first row.
-    """
+    """Return the rows as a file that a browser saves under a name; `columns`: of a table."""
     if format_ == "csv":
-        text = as_csv(rows, columns or columns_of(rows, ()))
+        text = as_csv(rows, columns)
     else:
         text = "".join(orjson.dumps(row).decode() + "\n" for row in rows)
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format_}"'}
