@@ -35,7 +35,7 @@ def commands(text):
     lines = "".join(blocks(text, "sh")).splitlines()
     said = [line for line in lines if line.startswith("site-gateway ")]
     said += re.findall(r"`(site-gateway [^`]+)`", text.replace("\n", " "))
-    return [line.replace("ROW", "7") for line in said if "…" not in line]
+    return [line.replace("ROW", "7").replace("NUMBER", "7") for line in said if "…" not in line]
 
 
 @BOTH
