@@ -85,7 +85,7 @@ class Balancer:
         """For each circuit, the meter that is not trusted there."""
         self._scene: object = None
         """What all reasons depend on, as it was in the last step."""
-        self._steering = Steering(self._tree, pace)
+        self._steering = Steering(self._tree, pace, site.site.voltage_v)
         self._turns = Turns()
         self._low, self._drawn, self._counted, self._fixed = (Tally(self._tree) for _ in range(4))
         """What the memories of these names say; `counted` only of those who can be told."""

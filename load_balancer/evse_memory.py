@@ -19,6 +19,7 @@ from typing import NamedTuple
 from load_balancer.allocation import Demand, Share
 from load_balancer.circuits import EvseNode
 from load_balancer.decision import Limit
+from load_balancer.departures import Plan
 from load_balancer.inputs import Ceiling, EvseInput
 from load_balancer.learning import PhaseUse, UnusedOffer
 from load_balancer.phases import PhaseCurrents
@@ -93,6 +94,8 @@ class EvseMemory:
         self.nodes = node.nodes
         """Where the vehicle draws, as far as that is known."""
         self._unused = UnusedOffer(self.minimum_da)
+        self.plan: Plan | None = None
+        """What is known of its vehicle's departure."""
         self.drawn_da: tuple[int, ...] = NOTHING
         self.low_da: tuple[int, ...] = NOTHING
         self.fixed_da: tuple[int, ...] = NOTHING
@@ -178,7 +181,7 @@ class EvseMemory:
             and evse.measured is not None
             and now - measured_at <= self._report_age_s
         )
-        self.energy_wh = evse.energy_wh
+        self.energy_wh, self.plan = evse.energy_wh, _plan(evse)
         seen = (
             evse.wants_current,
             evse.has_transaction,
@@ -214,7 +217,7 @@ class EvseMemory:
 
     def _be_unreachable(self, evse: EvseInput | None) -> None:
         self.is_reachable = self.is_demanding = False
-        self.floor_da = 0
+        self.floor_da, self.plan = 0, None
         if evse is not None:
             self.has_transaction = evse.wants_current or evse.has_transaction
         self._ceiling_da = self.safe_da if self.has_transaction else 0
@@ -299,6 +302,12 @@ class EvseMemory:
             lowest = Ceiling(Rule.NO_DEMAND, unused_da / 10)
         self.ceiling = lowest
         self._ceiling_da = deci_amps_below(lowest.value_a)
+
+
+def _plan(evse: EvseInput) -> Plan | None:
+    if evse.departs_at is None or evse.energy_wanted_wh is None:
+        return None
+    return Plan(evse.departs_at, evse.energy_wanted_wh)
 
 
 def deci_amps_below(current_a: float) -> int:

@@ -12,6 +12,7 @@ from operator import sub
 
 from load_balancer.allocation import Demand, Share, allocate
 from load_balancer.circuits import CircuitTree
+from load_balancer.departures import Departures
 from load_balancer.evse_memory import STUBBORN_AFTER_S, EvseMemory
 
 RISE_FROM_DA = 5
@@ -62,8 +63,9 @@ class Cut:
 class Steering:
     """Remembers only where rises have to wait."""
 
-    def __init__(self, tree: CircuitTree, pace: Pace = LIVE) -> None:
+    def __init__(self, tree: CircuitTree, pace: Pace = LIVE, voltage_v: float = 230.0) -> None:
         self._tree, self._pace = tree, pace
+        self._departures = Departures(tree.paths, voltage_v)
         self._held_until = [-inf] * len(tree.parents)
         self._all_held_until = -inf
         """The latest of them: nothing is held any more after that."""
@@ -149,13 +151,21 @@ class Steering:
         demands = [memory.demand for memory in demanding]
         is_obeyed = not any(memory.floor_da for memory in demanding)
         asked = (list(demanding), demands)
-        if is_obeyed and asked == self._shared and self._is_still_so(room, now):
+        has_plans = any(memory.plan for memory in demanding)
+        is_recent = not has_plans or now - self._shared_at < SHARE_AGAIN_S
+        if is_obeyed and is_recent and asked == self._shared and self._is_still_so(room, now):
             return
         self._shared = asked if is_obeyed else None
         self._shared_room, self._shared_at = room, now
         for memory, share in self._allocate(demanding, demands, room.to_rise_da):
             is_kept = 0 < share.limit_da <= memory.floor_da
             memory.share = Share(memory.next_da, share.bound) if is_kept else share
+        if has_plans and is_obeyed:
+            plans = [memory.plan for memory in demanding]
+            fair = [memory.share for memory in demanding]
+            shares = self._departures.divide(room.to_rise_da, demands, plans, fair, now)
+            for memory, share in zip(demanding, shares, strict=True):
+                memory.share = share
 
     def _is_still_so(self, room: Room, now: float) -> bool:
         if room.to_rise_da == self._shared_room.to_rise_da:
@@ -200,7 +210,7 @@ class Steering:
                 continue
             path = self._path(memory)
             lowest = min((wanted_at[node] for node in path if node in wanted_at), default=inf)
-            if lowest == 0:
+            if lowest == 0 or (memory.plan and lowest < memory.next_da / memory.node.weight):
                 memory.next_da = memory.share.limit_da
             elif lowest < memory.next_da / memory.node.weight:
                 # Nobody is paused only because another would like more.
