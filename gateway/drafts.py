@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.events import TransactionChanged
-from gateway.outbox import lane_of
+from gateway.lanes import lane_of
 from gateway.records import (
     Enqueue,
     OutboxEvent,
@@ -52,6 +52,8 @@ class Draft:
     uuids: Iterator[str]
     next_number: int
     """Numbers below it were given by us."""
+    is_strict: bool = False
+    """Everything is delivered in one order, see `lanes`."""
     station_message_id: str | None = None
     """Of the CALL that is booked."""
     changed: dict[int, Transaction] = field(default_factory=dict)
@@ -91,7 +93,7 @@ class Draft:
             event = _upstream(event, cloud_evse, is_offline)
         return OutboxRow(
             id=next(self.row_ids),
-            lane=lane_of(cloud_evse),
+            lane=lane_of(cloud_evse, is_strict=self.is_strict),
             event=event,
             transaction=transaction.number if transaction else None,
             enqueued_at=self.now_utc,

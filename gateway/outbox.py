@@ -15,13 +15,14 @@ import heapq
 from bisect import insort
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
 from gateway.batches import NO_ANSWER, PERMANENT_ERRORS, Batch, Delivery, batch_from
 from gateway.events import EventType, TransactionChanged
+from gateway.lanes import STRICT_LANE, Lane, LaneAsk
 from gateway.records import (
     Confirm,
     CountAttempt,
@@ -36,52 +37,11 @@ _ASKS_AT_ONCE = 8
 """Lanes read from the store before the next CALL is chosen."""
 
 
-class LaneAsk(NamedTuple):
-    """The arguments of the store's `read_lane`."""
-
-    lane: str
-    after_id: int
-    limit: int
-
-
 class Depth(NamedTuple):
     pending: int
     quarantined: int
     oldest_at: datetime | None
     """When the row that has waited longest was enqueued; None: nothing waits."""
-
-
-@dataclass(slots=True)
-class _Lane:
-    name: str
-    waiting: int = 0
-    """Rows in the store, without those in flight."""
-    window: list[OutboxRow] = field(default_factory=list)
-    """The first of them, in order."""
-    read_through: int = 0
-    """The highest id that has been in the window: more are read from here on."""
-    asked: LaneAsk | None = None
-    """What the store is being asked; None: nothing, or its answer would leave a gap."""
-    asked_at_id: int = 0
-    """The highest id of all at that time."""
-    unread: int = 0
-    """Rows enqueued since then that are not in the window."""
-    oldest_at: datetime | None = None
-    """When the first was enqueued, or one before it; unused while the window holds any."""
-    alone_through: int = 0
-    """Up to this id every row travels alone: together they were refused."""
-    is_parked: bool = False
-
-
-def lane_of(cloud_evse: int | None, *, is_strict: bool = False) -> str:
-    """Return the lane of an EVSE's rows, None: the station's.
-
-    A strict site delivers everything in one order, as the letter of 1.6 §3.7 has it; 2.0.1
-    Part 2 §1.3.2 numbers each transaction's events because their order among EVSEs is free.
-    """
-    if is_strict:
-        return "site"
-    return "station" if cloud_evse is None else f"evse/{cloud_evse}"
 
 
 class Outbox:
@@ -95,7 +55,7 @@ class Outbox:
     def __init__(self, delivery: Delivery | None = None) -> None:
         self.delivery = delivery or Delivery()
         self.quarantined = 0
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         # A lane that may go is in one of these two, in the order of turns.
         self._ended_first: OrderedDict[str, None] = OrderedDict()
         self._turns: OrderedDict[str, None] = OrderedDict()
@@ -105,6 +65,8 @@ class Outbox:
         self._head: OutboxRow | None = None
         """The first row in flight, with the marks it has got since."""
         self._waiting = 0
+        self._is_mixed = False
+        """Rows wait that were accepted in one order for all, and others in one for each EVSE."""
         self._held = 0
         self._highest_id = 0
         self._offline_through = 0
@@ -115,7 +77,7 @@ class Outbox:
         """Start, or start again after the store failed, from what the store holds."""
         self.quarantined = quarantined
         self._lanes = {
-            backlog.lane: _Lane(backlog.lane, backlog.pending, oldest_at=backlog.oldest_at)
+            backlog.lane: Lane(backlog.lane, backlog.pending, oldest_at=backlog.oldest_at)
             for backlog in backlogs
         }
         self._ended_first.clear()
@@ -260,10 +222,11 @@ class Outbox:
         return self.refused(batch, NO_ANSWER, "", now=now, at=at)
 
     def postponed(self, batch: Batch, until: float) -> None:
-        """It cannot be said yet: its lane waits until then, and no attempt is counted."""
+        """It cannot be said yet: its lane waits until then, or until another row joins it."""
         if batch is self._in_flight and self._head is not None:
             self._put_back(batch, self._head)
             self._park(batch.lane, until)
+            self._lanes[batch.lane].is_postponed = True
 
     def link_lost(self) -> None:
         """The cloud is gone: what was in flight is first again, and no attempt is counted."""
@@ -273,6 +236,8 @@ class Outbox:
 
     def due_at(self) -> float | None:
         """Return when the next parked lane may try again, monotonic; None: none is parked."""
+        while self._parked and self._lanes[self._parked[0][1]].parked_until != self._parked[0][0]:
+            heapq.heappop(self._parked)  # it has been let go meanwhile
         return self._parked[0][0] if self._parked else None
 
     def depth(self) -> Depth:
@@ -290,7 +255,7 @@ class Outbox:
         return Depth(self._waiting + in_flight, self.quarantined, oldest_at)
 
     def _add(self, row: OutboxRow) -> None:
-        lane = self._lanes.setdefault(row.lane, _Lane(row.lane))
+        lane = self._lanes.setdefault(row.lane, Lane(row.lane))
         has_all = len(lane.window) >= lane.waiting
         has_room = (
             len(lane.window) < self.delivery.lane_rows and self._held < self.delivery.held_rows
@@ -302,9 +267,12 @@ class Outbox:
             self._hold(lane, row)
         else:
             lane.unread += 1
-        self._place(lane)
+        if lane.is_postponed:
+            self._let_go(lane)  # it may tell what the first one waits for
+        else:
+            self._place(lane)
 
-    def _hold(self, lane: _Lane, row: OutboxRow) -> None:
+    def _hold(self, lane: Lane, row: OutboxRow) -> None:
         window = lane.window
         if not window or window[-1].id < row.id:
             window.append(row)
@@ -315,19 +283,40 @@ class Outbox:
         self._held += 1
         lane.read_through = max(lane.read_through, row.id)
 
-    def _set_waiting(self, lane: _Lane, waiting: int) -> None:
+    def _set_waiting(self, lane: Lane, waiting: int) -> None:
         self._waiting += waiting - lane.waiting
         lane.waiting = waiting
 
-    def _place(self, lane: _Lane) -> None:
+    def _place(self, lane: Lane) -> None:
         """Put the lane where it belongs; one that is there already keeps its turn."""
-        may_go = bool(lane.window) and not lane.is_parked
+        strict = self._lanes.get(STRICT_LANE)
+        was_mixed = self._is_mixed
+        self._is_mixed = strict is not None and 0 < strict.waiting < self._waiting
+        if self._is_mixed or was_mixed:
+            for each in self._lanes.values():
+                self._seat(each)
+        else:
+            self._seat(lane)
+
+    def _seat(self, lane: Lane) -> None:
+        may_go = bool(lane.window) and not lane.is_parked and self._is_oldest(lane)
         has_end = may_go and _is_end(lane.window[0])
         _keep(self._ended_first, lane.name, has_end)
         _keep(self._turns, lane.name, may_go and not has_end)
         is_low = len(lane.window) * 2 < self.delivery.lane_rows
         is_hungry = is_low and lane.waiting > len(lane.window) and not lane.is_parked
         _keep(self._hungry, lane.name, is_hungry)
+
+    def _is_oldest(self, lane: Lane) -> bool:
+        """Whether nothing that was accepted before it, in the other order, still waits."""
+        if not self._is_mixed:
+            return True
+        others = (
+            other
+            for other in self._lanes.values()
+            if other.is_strict is not lane.is_strict and other.waiting > 0
+        )
+        return all(other.window and other.window[0].id > lane.window[0].id for other in others)
 
     def _put_back(self, batch: Batch, head: OutboxRow) -> None:
         """Make the rows in flight the first of their lane again, and the lane the next to go."""
@@ -350,21 +339,17 @@ class Outbox:
 
     def _park(self, name: str, until: float) -> None:
         lane = self._lanes[name]
-        lane.is_parked = True
         heapq.heappush(self._parked, (until, name))
-        # It may wait for long: leave the memory to those who go.
-        kept = 1 + len(lane.window[0].sent_with)
-        self._held -= len(lane.window) - len(lane.window[:kept])
-        lane.window = lane.window[:kept]
-        lane.read_through = lane.window[-1].id
-        lane.asked = None
+        self._held -= lane.park(until)
         self._place(lane)
 
     def _unpark(self, now: float) -> None:
-        while self._parked and self._parked[0][0] <= now:
-            lane = self._lanes[heapq.heappop(self._parked)[1]]
-            lane.is_parked = False
-            self._place(lane)
+        while (due_at := self.due_at()) is not None and due_at <= now:
+            self._let_go(self._lanes[self._parked[0][1]])
+
+    def _let_go(self, lane: Lane) -> None:
+        lane.parked_until, lane.is_postponed = None, False
+        self._place(lane)
 
 
 def _is_end(row: OutboxRow) -> bool:

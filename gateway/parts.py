@@ -27,7 +27,7 @@ from gateway.site_state import SiteState
 from gateway.slots import SlotTable
 from gateway.status_board import StatusBoard
 from gateway.transactions import OnRefusal, TransactionBooks
-from site_config.model import Cloud, Site, UnknownTokens
+from site_config.model import Cloud, Ordering, Site, UnknownTokens
 
 SERIAL_LENGTH = 25
 """chargePointSerialNumber and serialNumber, CiString25."""
@@ -58,11 +58,12 @@ class Parts:
         slots = SlotTable(site, kept.slots)
         state = SiteState.of(site, _numbers(site, slots))
         configuration = Configuration(_facts(site, slots), kept.settings)
+        is_strict = site.cloud.ordering is Ordering.STRICT
         outbox = Outbox()
         return cls(
             site=site,
             slots=slots,
-            books=TransactionBooks(slots, kept, lambda: str(uuid4())),
+            books=TransactionBooks(slots, kept, lambda: str(uuid4()), is_strict=is_strict),
             authorization=Authorization(
                 kept.tokens,
                 kept.local_list,

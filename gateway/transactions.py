@@ -30,7 +30,7 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
-from gateway.outbox import lane_of
+from gateway.lanes import lane_of
 from gateway.records import (
     Enqueue,
     Kept,
@@ -98,10 +98,19 @@ class TransactionBooks:
 
     Args:
         new_uuid: gives a new UUID as text, 36 characters, at each call.
+        is_strict: everything is delivered in one order, see `lanes`.
     """
 
-    def __init__(self, slots: SlotTable, kept: Kept, new_uuid: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        slots: SlotTable,
+        kept: Kept,
+        new_uuid: Callable[[], str],
+        *,
+        is_strict: bool = False,
+    ) -> None:
         self._slots = slots
+        self._is_strict = is_strict
         self._table = TransactionTable(kept.running)
         highest = max((transaction.number for transaction in kept.running), default=0)
         self._next_number = max(kept.next_transaction_number, highest + 1)
@@ -182,7 +191,7 @@ class TransactionBooks:
             event = replace(event, tech_info=tech_info[:TECH_INFO_LENGTH])
         row = OutboxRow(
             id=next(self._row_ids),
-            lane=lane_of(None),
+            lane=lane_of(None, is_strict=self._is_strict),
             event=event,
             enqueued_at=now_utc,
             is_offline=not is_cloud_connected,
@@ -392,6 +401,7 @@ class TransactionBooks:
             row_ids=self._row_ids,
             uuids=iter(self._new_uuid, None),
             next_number=self._next_number,
+            is_strict=self._is_strict,
             station_message_id=message_id,
         )
 

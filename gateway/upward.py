@@ -12,7 +12,7 @@ from gateway.events import (
     ReportSent,
     StatusChanged,
 )
-from gateway.outbox import lane_of
+from gateway.lanes import lane_of
 from gateway.records import OutboxRow, Transaction
 
 ROWS_PER_REPORT = 50

@@ -154,6 +154,15 @@ class UnknownTokens(StrEnum):
     ACCEPT = "accept"
 
 
+class Ordering(StrEnum):
+    """In which order what is billed reaches the cloud."""
+
+    PER_EVSE = "per-evse"
+    """Of each EVSE in order; one that fails holds up no other."""
+    STRICT = "strict"
+    """Everything in one order; what fails holds up everything behind it (1.6 §3.7)."""
+
+
 class Cloud(Model):
     """The one charging station that the cloud CSMS sees."""
 
@@ -173,6 +182,8 @@ class Cloud(Model):
     """Model name told to the CSMS."""
     offline_unknown_tokens: UnknownTokens = UnknownTokens.REJECT
     """reject or accept a token never seen, while the cloud is away."""
+    ordering: Ordering = Ordering.PER_EVSE
+    """per-evse or strict: whether a message that fails holds up those of other EVSEs."""
     call_timeout_s: Seconds = 30.0
     """How long the CSMS may take to answer, s."""
     ping_interval_s: Seconds = 30.0

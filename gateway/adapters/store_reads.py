@@ -19,7 +19,7 @@ from gateway.adapters.store_writes import (
 from gateway.bodies import parse_event, parse_profile
 from gateway.events import AuthorizationStatus, ChargingState, IdToken, IdTokenInfo
 from gateway.journey import Journey
-from gateway.outbox import lane_of
+from gateway.lanes import lane_of
 from gateway.records import (
     REMEMBERED,
     CircuitLimit,

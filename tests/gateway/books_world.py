@@ -10,11 +10,12 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import orjson
 
-from gateway.adapters import store_file, store_reads
+from gateway.adapters import store_reads, store_schema
 from gateway.adapters.store_writes import gathered, statements
 from gateway.authorization import Authorization
 from gateway.batches import Delivery
@@ -121,7 +122,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        store_file._migrate(self.connection)
+        store_schema.migrate(self.connection)
 
     def write(self, groups: list[list[Any]]) -> None:
         self.connection.execute("BEGIN")
@@ -142,8 +143,9 @@ class Disk:
         return store_reads.lane_rows(self.connection, lane, after_id, limit)
 
     def waiting(self):
-        cursor = self.connection.execute(f"{store_reads._OUTBOX} ORDER BY id")
-        return [store_reads._outbox_row(fields) for fields in cursor]
+        lanes = [found.lane for found in store_reads.lane_backlogs(self.connection)]
+        rows = [store_reads.lane_rows(self.connection, lane, 0, -1) for lane in lanes]
+        return sorted(chain.from_iterable(rows), key=lambda row: row.id)
 
     def close(self) -> None:
         self.connection.close()
@@ -170,6 +172,7 @@ class Program:
 
     disk: Disk
     world: "World"
+    is_strict: bool = False
     commits: list[list[Any]] = field(default_factory=list)
     told: list[Running] = field(default_factory=list)
 
@@ -178,7 +181,9 @@ class Program:
         slots = SlotTable(SITE, kept.slots)
         self.disk.write([list(slots.writes)])
         uuids = self.world.uuids
-        self.books = TransactionBooks(slots, kept, lambda: f"uuid-{next(uuids)}")
+        self.books = TransactionBooks(
+            slots, kept, lambda: f"uuid-{next(uuids)}", is_strict=self.is_strict
+        )
         self.turns = {name: Turn() for name in VERSIONS}
         accepted = IdTokenInfo(AuthorizationStatus.ACCEPTED)
         self.around = Surroundings(
@@ -321,14 +326,14 @@ class World:
                     running.go_on(error=StoreFailed("disk full") if is_full else None)
         self.settle()
 
-    def power_cut(self, *, commits_made: int) -> None:
+    def power_cut(self, *, commits_made: int, is_strict: bool = False) -> None:
         """End the program; the first so many of its commits are on disk, and nobody knows."""
         if commits_made:
             self.disk.write(self.program.commits[:commits_made])
         for running in self.everybody:
             running.stop()
         self.speaking, self.is_socket_there = None, False
-        self.program = Program(self.disk, self)
+        self.program = Program(self.disk, self, is_strict)
 
     # The cloud.
 

@@ -19,7 +19,8 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
-from gateway.outbox import Depth, LaneAsk, Outbox, lane_of
+from gateway.lanes import LaneAsk, lane_of
+from gateway.outbox import Depth, Outbox
 from gateway.records import (
     Confirm,
     CountAttempt,
@@ -115,6 +116,66 @@ def test_an_ended_in_front_goes_before_the_turns_but_never_before_its_own_lane()
 def test_a_strict_site_has_one_lane():
     assert {lane_of(n, is_strict=True) for n in (1, 2, None)} == {"site"}
     assert [lane_of(n) for n in (1, 2, None)] == ["evse/1", "evse/2", "station"]
+
+
+def strict(id_, **fields):
+    return row(id_, lane_of(None, is_strict=True), **fields)
+
+
+def test_at_a_strict_site_a_failing_row_holds_up_all_others():
+    outbox = Outbox(ALONE)
+    disk = [strict(1), strict(2, transaction=2), strict(3, transaction=3)]
+    for each in disk:
+        outbox.enqueued(each)
+    refuse(outbox, outbox.next_batch(0.0, V201))
+    early = outbox.next_batch(1.0, V201)
+    outbox.confirmed(outbox.next_batch(60.0, V201))
+    refill(outbox, disk)
+
+    assert early is None
+    assert sent_order(outbox, now=60.0) == [(2,), (3,)]
+
+
+@pytest.mark.parametrize(("before", "after"), [("evse/1", "site"), ("site", "evse/1")])
+def test_what_was_accepted_before_the_order_changed_leaves_before_anything_after(before, after):
+    outbox = Outbox(ALONE)
+    disk = [row(1, before), row(2, before)]
+    outbox.restore([LaneBacklog(before, 2, NOON)], quarantined=0, next_row_id=3)
+    outbox.enqueued(row(3, after))
+    outbox.enqueued(row(4, after))
+    refill(outbox, disk)
+    outbox.enqueued(row(5, before))
+    first = outbox.next_batch(0.0, V201)
+    outbox.link_lost()
+    order = sent_order(outbox)
+
+    assert first.row_ids == (1,)
+    assert order == [(1,), (2,), (3,), (4,), (5,)]
+
+
+def test_a_failing_row_of_the_former_order_holds_up_what_came_after_the_change():
+    outbox = Outbox(ALONE)
+    outbox.restore([LaneBacklog("evse/1", 1, NOON)], quarantined=0, next_row_id=2)
+    outbox.enqueued(strict(2))
+    refill(outbox, [row(1)])
+    refuse(outbox, outbox.next_batch(0.0, V201))
+
+    assert outbox.next_batch(1.0, V201) is None
+    assert sent_order(outbox, now=60.0) == [(1,), (2,)]
+
+
+def test_what_cannot_be_said_yet_is_looked_at_again_when_its_lane_gets_another_row():
+    outbox = outbox_with(row(1), delivery=ALONE)
+    outbox.postponed(outbox.next_batch(0.0, V201), until=5.0)
+    quiet = outbox.next_batch(1.0, V201)
+    outbox.enqueued(row(2))
+    again = outbox.next_batch(1.0, V201)
+    refuse(outbox, again, now=1.0)
+
+    assert quiet is None
+    assert again.row_ids == (1,)
+    assert outbox.next_batch(5.0, V201) is None, "the former wait cuts no retry short"
+    assert outbox.due_at() == 61.0
 
 
 def test_what_was_sent_before_is_repeated_byte_by_byte():
