@@ -34,7 +34,7 @@ class Sampling:
     def __init__(self) -> None:
         self.interval_s = 0
         """As the cloud set it; 0: everything."""
-        self._told: dict[int | None, _Told] = {}
+        self._told: dict[tuple[str, int | None], _Told] = {}
 
     def thinned(self, writes: Sequence[Write]) -> Sequence[Write]:
         """Return the writes without the samples that come too early for the cloud."""
@@ -53,14 +53,14 @@ class Sampling:
                 event = write.row.event
                 assert isinstance(event, TransactionChanged)
                 told = _Told(write.row.transaction, event.at, event.charging_state)
-                self._told[event.evse_id] = told
+                self._told[write.row.lane, event.evse_id] = told
 
     def _is_due(self, row: OutboxRow) -> bool:
         event = row.event
         if not _is_periodic(row):
             return True
         assert isinstance(event, TransactionChanged)
-        told = self._told.get(event.evse_id)
+        told = self._told.get((row.lane, event.evse_id))
         if told is None or told.transaction != row.transaction:
             return True
         if event.charging_state not in (None, told.charging_state):
