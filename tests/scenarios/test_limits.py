@@ -1,7 +1,6 @@
 """The fuse holds: a rising building, a lost meter, a lost gateway, an operator, the cloud."""
 
 import asyncio
-import time
 
 import httpx
 import pytest
@@ -65,7 +64,7 @@ async def live(bench, depot, condition, *, speed=1.0, patience_s=30.0):
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_a_building_above_the_fuse_cuts_the_cars_within_two_seconds(depot_of, model):
+async def test_a_building_above_the_fuse_cuts_the_cars_with_the_next_reading(depot_of, model):
     grid = Grid()
     async with (
         SimulatedMeter(meter_model(model), grid.values) as meter,
@@ -77,11 +76,17 @@ async def test_a_building_above_the_fuse_cuts_the_cars_within_two_seconds(depot_
         await bench.charge(Car(max_current_a=32))
         await live(bench, depot, lambda: bench.limit_a() >= 11)
 
-        grid.base_a = 63.0 - 8.0
-        rose_at = time.monotonic()
-        await live(bench, depot, lambda: bench.limit_a() <= 8.0, patience_s=5)
+        readings = set()
 
-        assert time.monotonic() - rose_at <= 2.0
+        def is_cut():
+            readings.add(depot.gateway.state.meters["grid"].reading.taken_at)
+            return bench.limit_a() <= 8.0
+
+        grid.base_a = 63.0 - 8.0
+        await live(bench, depot, is_cut)
+
+        # The last before the rise, one that may have been under way, and the one that shows it.
+        assert len(readings) <= 3
         reason = depot.evse("CP-01").limited_by
         assert (reason.rule, reason.circuit) == ("fuse", "grid")
 
