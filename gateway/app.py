@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -30,6 +31,7 @@ from gateway.cloud_news import CloudNews
 from gateway.cloud_speech import CloudSpeech
 from gateway.commands import StatusAnswer
 from gateway.commissioning.procedure import Procedure
+from gateway.errors import StoreFailed
 from gateway.events import (
     AuthorizeAsked,
     IdToken,
@@ -51,6 +53,7 @@ from gateway.site_stations import SiteStations
 from gateway.station_desk import Notify, StationDesk
 from gateway.station_door import StationDoor
 from gateway.station_events import Surroundings
+from gateway.storage import StorageKeeping
 from gateway.trace import MessageTrace
 from gateway.upward import CloudUpward
 from load_balancer.balancer import Balancer
@@ -61,6 +64,7 @@ ROUND_S = 1.0
 ROUNDS_APART_S = 0.1
 """And no closer than this, however many stations speak at once."""
 HOUSEKEEPING_S = 1.0
+STORAGE_LOOK_S = 10.0
 VERDICT_DEADLINE_S = 5.0
 """A driver waits no longer for the cloud; then the site decides."""
 DATABASE = "gateway.db"
@@ -312,6 +316,7 @@ class Gateway:
                 for work in (
                     self._balance(),
                     self._keep_house(),
+                    self._keep_storage(),
                     stop.wait() if self.commissioning else self.uplink.run(),
                     poll_meters(
                         self.site,
@@ -357,6 +362,23 @@ class Gateway:
         while True:
             await house.keep(self.clock(), self.wall_clock())
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _keep_storage(self) -> None:
+        keeping = StorageKeeping(
+            bounds=self.site.storage,
+            shelves=self.store,
+            outbox=self.outbox,
+            state=self.state.storage,
+            is_cloud_away=lambda: not self.cloud.registration.is_registered,
+            commit=self.commit,
+            problem=self.parts.problem,
+            warn=log.warning,
+            pause=asyncio.sleep,
+        )
+        while True:
+            with suppress(StoreFailed):  # told by the store itself
+                await keeping.look(self.clock(), self.wall_clock())
+            await asyncio.sleep(STORAGE_LOOK_S)
 
     async def _serve_web(self, on_listening: Callable[[Listening], None]) -> None:
         if self.site.web is None:

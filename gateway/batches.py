@@ -129,8 +129,8 @@ def may_merge(first: OutboxRow, second: OutboxRow) -> bool:
         return False
     if isinstance(a, TransactionChanged) and isinstance(b, TransactionChanged):
         return (
-            _is_sample(a)
-            and _is_sample(b)
+            tells_samples_alone(a)
+            and tells_samples_alone(b)
             and a.transaction_id == b.transaction_id
             and a.trigger_reason == b.trigger_reason
             and a.evse_id == b.evse_id
@@ -180,8 +180,8 @@ def estimated_bytes(event: OutboxEvent) -> int:
     return size
 
 
-def _is_sample(event: TransactionChanged) -> bool:
-    """Whether the event tells meter values and nothing else."""
+def tells_samples_alone(event: TransactionChanged) -> bool:
+    """Whether the event tells meter values that only the time has caused, and nothing else."""
     return (
         event.event_type is EventType.UPDATED
         and event.trigger_reason in SAMPLING_TRIGGERS

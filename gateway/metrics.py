@@ -78,6 +78,7 @@ class _SiteCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from _cloud(self.state, self.now_utc)
+        yield from _storage(self.state)
         yield from _meters(self.state, self.now)
         yield from _circuits(self.state)
         yield from _stations(self.state)
@@ -113,6 +114,19 @@ def _cloud(state: SiteState, now_utc: datetime) -> Iterator[Metric]:
     for kind in sorted(state.problems):
         problems.add_metric([kind], 1)
     yield from (connected, registered, pending, quarantined, oldest, problems)
+
+
+def _storage(state: SiteState) -> Iterator[Metric]:
+    storage = state.storage
+    fill = _gauge("storage_fill_ratio", "How full the fullest bound of the store is; 1: reached")
+    fill.add_metric([], storage.share)
+    used = _gauge("storage_used_bytes", "Size of the database, without what is free inside it")
+    used.add_metric([], storage.used_bytes)
+    thinned = CounterMetricFamily(
+        PREFIX + "storage_thinned_rows", "Meter values given up for want of room"
+    )
+    thinned.add_metric([], storage.thinned_rows)
+    yield from (fill, used, thinned)
 
 
 def _meters(state: SiteState, now: float) -> Iterator[Metric]:

@@ -104,6 +104,36 @@ class Outbox:
             self._add(replace(row, attempts=0, sent=None, sent_version=None, sent_with=()))
             self._lanes[row.lane].asked = None
 
+    def forget(self, lane_name: str, row_ids: Iterable[int]) -> tuple[int, ...]:
+        """Let go of rows that are about to be deleted for want of room.
+
+        Returns those that may be: not what is in flight, and nothing of a lane nobody knows.
+        """
+        lane = self._lanes.get(lane_name)
+        if lane is None:
+            return ()
+        in_flight = self._in_flight.row_ids if self._in_flight else ()
+        going = tuple(row_id for row_id in row_ids if row_id not in in_flight)
+        gone = set(going)
+        kept = [row for row in lane.window if row.id not in gone]
+        self._held -= len(lane.window) - len(kept)
+        lane.window = kept
+        lane.asked = None  # an answer on its way still holds them
+        self._set_waiting(lane, lane.waiting - len(going))
+        self._place(lane)
+        return going
+
+    def kept_after_all(self, lane_name: str, row_ids: Sequence[int]) -> None:
+        """Take back `forget`: the store did not delete them."""
+        if (lane := self._lanes.get(lane_name)) is not None:
+            # What is held behind the gap is read again with it, in its order.
+            kept = [row for row in lane.window if row.id < row_ids[0]]
+            self._held -= len(lane.window) - len(kept)
+            lane.window, lane.asked = kept, None
+            lane.read_through = min(lane.read_through, row_ids[0] - 1)
+            self._set_waiting(lane, lane.waiting + len(row_ids))
+            self._place(lane)
+
     def set_aside(self) -> None:
         """Take note of a row that was committed into quarantine at once."""
         self.quarantined += 1

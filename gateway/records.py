@@ -222,6 +222,23 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True)
+class Thin:
+    """Meter values the cloud will never be told, for want of room: what `thinning` chose."""
+
+    row_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetOld:
+    """Let go of what nobody asks for any more, a part of it at a time."""
+
+    ended_before: datetime
+    """Transactions that ended before it, unless a row of theirs still waits."""
+    tokens_kept: int
+    """Cached verdicts, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantine:
     row_id: int
     at: datetime
@@ -343,6 +360,8 @@ Write = (
     | AppendJournal
     | ForgetJournal
     | SaveQuarter
+    | Thin
+    | ForgetOld
     | SaveToken
     | ForgetTokens
     | ReplaceLocalList
@@ -353,6 +372,15 @@ Write = (
     | SaveAvailability
     | SaveSetting
 )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSize:
+    used_bytes: int
+    """Of the file, without what is free inside it, and of its write-ahead log."""
+    spare_bytes: int
+    """Free inside the file."""
+    disk_free_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,16 @@ class CloudState:
 
 
 @dataclass(slots=True)
+class StorageState:
+    share: float = 0.0
+    """How full the fullest bound of the store is; 1: reached."""
+    used_bytes: int = 0
+    thinned_rows: int = 0
+    """Meter values given up for want of room, since the start."""
+    is_alarm: bool = False
+
+
+@dataclass(slots=True)
 class MeterState:
     reading: MeterReading | None = None
     is_healthy: bool = False
@@ -117,6 +127,7 @@ class SiteState:
     circuits: dict[str, CircuitState]
     stations: dict[str, StationState]
     history: deque[HistoryPoint]
+    storage: StorageState = field(default_factory=StorageState)
     problems: dict[str, str] = field(default_factory=dict)
     """Why the site is degraded, by kind (`meter.grid`, `store`, `cloud`): healthz's reasons."""
 

@@ -375,6 +375,25 @@ class Mqtt(Model):
     """Absent: the broker asks for none."""
 
 
+class Storage(Model):
+    """What the database may hold, and the copies of it."""
+
+    max_rows: Annotated[int, Field(ge=1000)] = 2_000_000
+    """Messages that wait for the cloud; near it the meter values between are thinned out."""
+    max_mb: Annotated[float, Field(ge=10, allow_inf_nan=False)] = 2000.0
+    """Size of the database, MB; near it the meter values between are thinned out."""
+    max_age_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 90.0
+    """How long a message may wait; older meter values between are thinned out."""
+    keep_transactions_days: Annotated[float, Field(ge=1, le=36_500)] = 400.0
+    """How long a transaction that has ended, and was told to the cloud, can be looked up."""
+    backup_dir: str | None = None
+    """Where the nightly copies go; absent: `backups` beside the database."""
+    backup_at: ClockTime = time(3, 30)
+    """When, hours:minutes in the site's time zone."""
+    backups_kept: Annotated[int, Field(ge=0, le=1000)] = 7
+    """The newest copies that stay; 0: none are made."""
+
+
 class Role(StrEnum):
     """Who may do what over HTTP; each may do what those before it may."""
 
@@ -424,6 +443,8 @@ class Site(Model):
     """Absent: no MQTT."""
     web: Web | None = None
     """Absent: no page and no HTTP interface."""
+    storage: Storage = Storage()
+    """What the database may hold, and the copies of it."""
 
     _lines: Mapping[str, int] = PrivateAttr(default_factory=dict)
 

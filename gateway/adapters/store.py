@@ -25,7 +25,15 @@ from gateway.adapters.store_writes import Statement, gathered, statements
 from gateway.errors import StoreFailed
 from gateway.journal import JournalEntry, JournalOf
 from gateway.journey import Journey
-from gateway.records import Kept, LaneBacklog, OutboxRow, QuarantinedRow, Transaction, Write
+from gateway.records import (
+    Kept,
+    LaneBacklog,
+    OutboxRow,
+    QuarantinedRow,
+    StoreSize,
+    Transaction,
+    Write,
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +49,9 @@ _FAILURES = (sqlite3.Error, ValueError, OverflowError)
 _LOOK_S = 5.0
 """How often an idle store looks whether its file is still there, and a failing one whether the
 disk is back."""
+_SHRINK_PAGES = 64
+_SPARED_PAGES = 1024
+"""4 MB stay free inside the file: growing anew costs time too."""
 _PROBE: Statement = ("UPDATE local_list_version SET version = version", ())
 """A write that changes nothing: does the disk take it?"""
 _OF_THE_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
@@ -205,6 +216,16 @@ class Store:
     async def backup(self, target: str | Path) -> None:
         """Copy the store as it is at one instant; `target` is replaced whole or not at all."""
         await asyncio.to_thread(store_file.back_up, self._path, Path(target))
+
+    async def size(self) -> StoreSize:
+        """Measure the file and its disk."""
+        return await self._read(store_file.size, self._path)
+
+    async def shrink(self) -> bool:
+        """Give a little of what is free inside the file back to the disk; return whether there
+        is more: to be asked again after a breath, so that no answer is delayed."""
+        with _as_store_failed("cannot shrink"):
+            return await _on_thread(self._writer, store_file.shrink, _SHRINK_PAGES, _SPARED_PAGES)
 
     async def close(self) -> None:
         """Write what is still waiting, then let go of the file. A second time is harmless."""

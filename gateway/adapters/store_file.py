@@ -20,6 +20,7 @@ from typing import IO
 
 from gateway.adapters import store_schema
 from gateway.errors import StoreFailed
+from gateway.records import StoreSize
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +139,29 @@ def copy_pages(live: sqlite3.Connection, target: Path, progress: Progress) -> No
         live.backup(copy, pages=_PAGES_PER_STEP, progress=told)
         copy.execute("PRAGMA journal_mode = DELETE")
     _sync(target)
+
+
+def size(connection: sqlite3.Connection, path: Path) -> StoreSize:
+    """Measure the file and its disk."""
+    [(page_bytes,)] = connection.execute("PRAGMA page_size").fetchall()
+    [(pages,)] = connection.execute("PRAGMA page_count").fetchall()
+    [(free_pages,)] = connection.execute("PRAGMA freelist_count").fetchall()
+    wal = path.with_name(path.name + "-wal")
+    wal_bytes = wal.stat().st_size if wal.exists() else 0
+    return StoreSize(
+        used_bytes=(pages - free_pages) * page_bytes + wal_bytes,
+        spare_bytes=free_pages * page_bytes,
+        disk_free_bytes=shutil.disk_usage(path.parent).free,
+    )
+
+
+def shrink(connection: sqlite3.Connection, pages: int, spared: int) -> bool:
+    """Give some free pages back to the disk, all but `spared`; return whether more could go."""
+    [(free,)] = connection.execute("PRAGMA freelist_count").fetchall()
+    if free <= spared:
+        return False
+    connection.execute(f"PRAGMA incremental_vacuum({min(pages, free - spared)})").fetchall()
+    return bool(free - pages > spared)
 
 
 # Replacing the file.

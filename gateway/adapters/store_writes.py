@@ -3,6 +3,7 @@
 `SaveTransaction`, `SaveSlot` and their like replace the whole row: the caller's is the truth.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -22,6 +23,7 @@ from gateway.records import (
     Enqueue,
     ForgetJournal,
     ForgetJourneys,
+    ForgetOld,
     ForgetTokens,
     KnownToken,
     MarkSent,
@@ -37,6 +39,7 @@ from gateway.records import (
     SaveToken,
     SaveTransaction,
     SetAside,
+    Thin,
     Write,
 )
 
@@ -204,6 +207,21 @@ _RELEASE = (
     f"INSERT INTO outbox ({_RELEASED}) SELECT {_RELEASED} "  # noqa: S608 - constants
     "FROM quarantine WHERE id = ?"
 )
+# What may have left stays, though whoever chose it could not know.
+_THIN = "DELETE FROM outbox WHERE message_id IS NULL AND id IN (SELECT value FROM json_each(?))"
+_FORGET_TRANSACTIONS = (
+    "DELETE FROM transactions WHERE number IN ("
+    "SELECT number FROM transactions WHERE started_at < ? AND ended_at < ? "
+    "AND number NOT IN (SELECT transaction_number FROM outbox WHERE transaction_number NOTNULL) "
+    "AND number NOT IN (SELECT transaction_number FROM quarantine "
+    "WHERE transaction_number NOTNULL) ORDER BY started_at LIMIT ?)"
+)
+_FORGET_TOKENS = (
+    "DELETE FROM tokens WHERE key IN "
+    "(SELECT key FROM tokens ORDER BY heard_at DESC, key LIMIT -1 OFFSET ?)"
+)
+_FORGOTTEN_AT_ONCE = 500
+"""Transactions of one `ForgetOld`, so that no station waits long for its commit."""
 _UNQUARANTINE = "DELETE FROM quarantine WHERE id = ?"
 _SAVE_TOKEN = _upsert("tokens", TOKEN_COLUMNS, ("key",))
 _LIST_TOKEN = _upsert("local_list", TOKEN_COLUMNS, ("key",))
@@ -280,6 +298,18 @@ def _mark_sent(write: MarkSent) -> list[Statement]:
 
 def _confirm(write: Confirm) -> list[Statement]:
     return store_journeys.confirmed(write.row_ids, _maybe_seconds(write.at))
+
+
+def _thin(write: Thin) -> list[Statement]:
+    return [(_THIN, (json.dumps(write.row_ids),))]
+
+
+def _forget_old(write: ForgetOld) -> list[Statement]:
+    before = instant(write.ended_before)
+    return [
+        (_FORGET_TRANSACTIONS, (before, before, _FORGOTTEN_AT_ONCE)),
+        (_FORGET_TOKENS, (write.tokens_kept,)),
+    ]
 
 
 def _count_attempt(write: CountAttempt) -> list[Statement]:
@@ -403,6 +433,8 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     AppendJournal: _append_journal,
     ForgetJournal: _forget_journal,
     SaveQuarter: _save_quarter,
+    Thin: _thin,
+    ForgetOld: _forget_old,
     SaveToken: _save_token,
     ForgetTokens: _forget_tokens,
     ReplaceLocalList: _replace_local_list,

@@ -15,7 +15,7 @@ from tests.gateway.adapters.demo_site import (
     quiet_state,
 )
 
-UNITS = ("_amperes", "_watts", "_watt_hours", "_seconds", "_messages", "_total")
+UNITS = ("_amperes", "_bytes", "_ratio", "_watts", "_watt_hours", "_seconds", "_messages", "_total")
 FACTS = {"connected", "registered", "healthy", "active", "status", "problem"}
 
 
