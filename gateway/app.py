@@ -192,7 +192,13 @@ class Gateway:
         )
         self.rounds = Rounds(
             balancer=Balancer(self.site),
-            view=SiteView(self.state, self.deliveries, self.parts.authorities, self.commissioning),
+            view=SiteView(
+                self.state,
+                self.deliveries,
+                self.parts.authorities,
+                self.parts.wishes,
+                self.commissioning,
+            ),
             state=self.state,
             deliveries=self.deliveries,
             stations=self.stations,

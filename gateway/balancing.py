@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.charging_wishes import ChargingWishes
 from gateway.circuit_limits import CircuitLimits
 from gateway.cloud_profiles import CloudProfiles, RunningTransaction
 from gateway.commands import SetProfile
@@ -104,6 +105,7 @@ class SiteView:
     state: SiteState
     deliveries: Deliveries
     authorities: Authorities
+    wishes: ChargingWishes
     commissioning: Procedure | None = None
     """An electrician finds out how the site is wired; None: it is in use."""
 
@@ -118,6 +120,9 @@ class SiteView:
     def _evse(self, key: EvseKey, evse: EvseState, now: float, at: datetime) -> EvseInput:
         is_running = evse.transaction_id is not None
         evse.believed_a = self.deliveries[key].believed_a(now)
+        evse.wish = self.wishes.of(key)
+        delivered_wh = (evse.energy_wh or 0.0) if is_running else 0.0
+        need = self.wishes.need(key, delivered_wh, now, at)
         return EvseInput(
             key=key,
             is_reachable=self.state.stations[key.station_id].is_connected,
@@ -126,9 +131,11 @@ class SiteView:
             measured=evse.measured,
             measured_at=evse.measured_at,
             ceilings=tuple(self._ceilings(key, evse, at)),
-            energy_wh=(evse.energy_wh or 0.0) if is_running else 0.0,
+            energy_wh=delivered_wh,
             minimum_a=self.deliveries[key].minimum_a,
             has_transaction=is_running,
+            departs_at=need.departs_at,
+            energy_wanted_wh=need.energy_wanted_wh,
         )
 
     def _ceilings(self, key: EvseKey, evse: EvseState, at: datetime) -> Iterable[Ceiling]:

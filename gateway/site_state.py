@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gateway.charging_wishes import ChargingWish
 from gateway.events import ChargingState, ConnectorStatus
 from load_balancer.decision import Decision
 from load_balancer.inputs import MeterReading
@@ -91,6 +92,8 @@ class EvseState:
     energy_wh: float | None = None
     """Delivered in the running transaction, else in the last one."""
     limited_by: Reason | None = None
+    wish: ChargingWish | None = None
+    """What its driver wants; None: unknown."""
     error: str | None = None
     """What the station says is wrong, None: nothing."""
 
@@ -243,8 +246,16 @@ def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
         "limit_a": evse.limit_a,
         "measured_a": _currents(evse.measured),
         "energy_wh": evse.energy_wh,
+        "wish": _wish(evse.wish),
         "limited_by": _reason(evse.limited_by, now, now_utc),
     }
+
+
+def _wish(wish: ChargingWish | None) -> dict[str, Any] | None:
+    if wish is None:
+        return None
+    departs_at = wish.departs_at.isoformat(timespec="seconds") if wish.departs_at else None
+    return {"energy_wh": wish.energy_wh, "departs_at": departs_at, "told_by": wish.told_by}
 
 
 def _reason(reason: Reason | None, now: float, now_utc: datetime) -> dict[str, Any] | None:

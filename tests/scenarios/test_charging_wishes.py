@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from gateway.operations import TraceQuery
 from gateway.simulation.cars import Car
+from gateway.site_state import snapshot
 from load_balancer.inputs import EvseKey
 
 KEY = EvseKey("CP-02", 2)
@@ -52,6 +53,9 @@ async def test_K15_what_a_car_wants_is_kept_until_it_leaves_and_answered_by_a_li
         assert answers == [{"status": "Accepted"}]
         wish = depot.gateway.parts.wishes.of(KEY)
         assert (wish.energy_wh, wish.departs_at) == (9000, departs_at)
+        await depot.until(lambda: depot.evse("CP-02", 2).wish == wish)
+        evse = snapshot(depot.gateway.state, depot.clock.monotonic(), depot.clock.wall())
+        assert evse["stations"]["CP-02"]["evses"]["2"]["wish"]["energy_wh"] == 9000
         await depot.until(lambda: limits_sent(depot) > profiles)
 
         await depot.stop()
