@@ -90,6 +90,9 @@ class StationBooks:
         self.error_codes: dict[tuple[int, int], str] = {}
         self.stray_values: list[Payload] = []
         """Meter values outside of any transaction."""
+        self.repeated_values = 0
+        """MeterValues that came word for word again: a repetition has no other mark (1.6 §6.31)."""
+        self._values_heard: set[bytes] = set()
         self._complaints = complaints
         self._transaction_ids = transaction_ids
         self._evse_count = evse_count
@@ -142,6 +145,8 @@ class StationBooks:
         booked.stop_reason = payload.get("reason", "Local")
 
     def meter_values_16(self, payload: Payload) -> None:
+        if self._are_repeated(payload):
+            return
         connector, number = payload["connectorId"], payload.get("transactionId")
         if number is None:
             if connector and self.running_on(connector):
@@ -193,6 +198,8 @@ class StationBooks:
         self.statuses[payload["evseId"], payload["connectorId"]] = payload["connectorStatus"]
 
     def meter_values_201(self, payload: Payload) -> None:
+        if self._are_repeated(payload):
+            return
         if payload["evseId"] and self.running_on(payload["evseId"]):
             self.complain("stray values", f"MeterValues of {payload['evseId']} in a transaction")
         self.stray_values.append(payload)
@@ -288,6 +295,14 @@ class StationBooks:
         highest = self._evse_count or evse_id
         if not 1 <= evse_id <= highest:
             self.complain("evse", f"{what} names EVSE {evse_id} of 1..{self._evse_count}")
+
+    def _are_repeated(self, values: Payload) -> bool:
+        fingerprint = _fingerprint(values)
+        if fingerprint in self._values_heard:
+            self.repeated_values += 1
+            return True
+        self._values_heard.add(fingerprint)
+        return False
 
     def _find_heard(self, kind: str, payload: Payload) -> BookedTransaction | None:
         fingerprint = _fingerprint(payload)

@@ -168,3 +168,18 @@ def test_one_number_for_all_is_sorted_out_by_connector():
 
     assert [t.readings[0][1] for t in books.transactions] == [110, 510]
     assert complaints == []
+
+
+def test_values_that_come_word_for_word_again_have_no_effect():
+    complaints = []
+    books = StationBooks("DEPOT", complaints, itertools.count(1))
+    heard = [start(), values(60, 110), values(120, 120), values(60, 110), values(60, 111)]
+    for method, payload in heard[:4]:
+        getattr(books, method)(payload)
+
+    assert [register for _, register in books.transactions[0].readings] == [110, 120]
+    assert books.repeated_values == 1
+    assert complaints == []
+
+    getattr(books, heard[4][0])(heard[4][1])
+    assert {complaint.rule for complaint in complaints} == {"order of time", "register"}
