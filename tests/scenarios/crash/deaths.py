@@ -1,7 +1,10 @@
 """How a site comes to each point of the table, dies there, and what it does afterwards."""
 
+import os
 import signal
 from itertools import count
+
+import pytest
 
 from tests.scenarios.crash.points import kind_said
 from tests.scenarios.crash.worksite import until
@@ -66,3 +69,17 @@ _ACTS = {"start": _start, "new token": _start, "sample": _sample, "stop": _stop}
 
 def _has_heard(cloud, since, kind):
     return any(kind_said(call.action, call.payload) == kind for call in cloud.heard[since:])
+
+
+EVERYTHING = "SITE_GATEWAY_EVERY_DEATH"
+"""In the environment: each row at a station of each version, instead of one after the other."""
+
+
+def at_stations(points, *, first):
+    """Return (point, number of the station) with their names, for `parametrize`."""
+    versions = ("1.6", "2.0.1")
+    return [
+        pytest.param(point, station, id=f"{point.name} station {versions[station]}")
+        for number, point in enumerate(points, first)
+        for station in ((0, 1) if EVERYTHING in os.environ else (number % 2,))
+    ]

@@ -2,11 +2,12 @@
 
     python -m tests.scenarios.crash.nursery [web]
 
-Reads one JSON object a line, {"words": command line, "log": file, "armed": file,
-"wall": file or null, "grace_s": how long a station may take to boot or null},
-and says `born PID`; when that process is gone it says `gone PID STATUS`, negative for a signal.
-What is born is the real program with its own files and sockets: `site-gateway WORDS`, with the
-traps of `points` in it and, if there is `wall`, the clock of the test on its wall.
+Reads one JSON object a line, {"words": command line, "log": file, "armed": file, and perhaps
+"wall": file, "grace_s": how long a station may take to boot, "call": `module:function` to call
+with the words instead}, and says `born PID`; when that process is gone it says `gone PID STATUS`,
+negative for a signal. What is born is the real program with its own files and sockets:
+`site-gateway WORDS`, with the traps of `points` in it and, if there is `wall`, the clock of the
+test on its wall.
 """
 
 import importlib
@@ -64,13 +65,18 @@ def _become(order: dict[str, Any]) -> None:
         os.dup2(file, number)
     random.seed()
     failpoints.install(TRAPS, failpoints.Armed(Path(order["armed"])))
-    if order["grace_s"] is not None:
+    if order.get("grace_s") is not None:
         arrivals.BOOT_GRACE_S = order["grace_s"]
-    if order["wall"]:
+    if order.get("wall"):
         _hang_up(WallClock(Path(order["wall"])))
     code = 1
     try:
-        code = cli.app(order["words"], standalone_mode=False) or 0
+        if order.get("call"):
+            module, _, name = order["call"].partition(":")
+            getattr(importlib.import_module(module), name)(*order["words"])
+            code = 0
+        else:
+            code = cli.app(order["words"], standalone_mode=False) or 0
     except BaseException:  # noqa: BLE001 - this is the end of the program, told in its log
         traceback.print_exc()
     finally:

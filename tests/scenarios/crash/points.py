@@ -36,6 +36,7 @@ from gateway.records import (
 from gateway.retransmissions import HEARD
 from gateway.station_events import StopAtStation
 from tests.scenarios.crash.failpoints import Moment, Trap
+from tests.scenarios.crash.keeping import CHANGES
 
 Applies = Callable[..., bool]
 
@@ -352,5 +353,21 @@ FORWARDING = [
     *_command("remote-stop", STOPS, "remote stop"),
 ]
 
-POINTS = [*BILLING, *LEARNING, *REFUSING, *SETTINGS, *SLOTS, *FORWARDING]
+# Every change there is, alone in a store.
+
+
+def _alone(change: type) -> list[Point]:
+    return _commit(
+        f"{change.__name__}-alone",
+        f"a {change.__name__}",
+        "nothing else",
+        change,
+        _writing(change),
+        holds="all of it is on disk, or nothing: " + OLD_OR_NEW,
+    )
+
+
+KEEPING = [point for change in CHANGES for point in _alone(change)]
+
+POINTS = [*KEEPING, *BILLING, *LEARNING, *REFUSING, *SETTINGS, *SLOTS, *FORWARDING]
 TRAPS = [point.trap for point in POINTS if not point.by_cloud]

@@ -2,14 +2,13 @@
 
 import pytest
 
-from tests.scenarios.crash.deaths import die_while_charging, live_again
+from tests.scenarios.crash.deaths import at_stations, die_while_charging, live_again
 from tests.scenarios.crash.points import BILLING
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.parametrize("station", [0, 1], ids=["station 1.6", "station 2.0.1"])
-@pytest.mark.parametrize("point", BILLING, ids=lambda point: point.name)
+@pytest.mark.parametrize(("point", "station"), at_stations(BILLING, first=1))
 async def test_a_death_there_loses_and_doubles_nothing(sites, point, station):
     async with sites.borrow("ocpp2.0.1") as site:
         actor = site.actors[station]

@@ -1,0 +1,96 @@
+"""One change of the books in a process of its own, for the traps around its commit.
+
+An example of every `Write` is made from its annotations, so that one which is new today has its
+rows in the table today.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from gateway import records
+from gateway.adapters.store import open_store
+from gateway.records import (
+    Confirm,
+    DeleteCircuitLimit,
+    DeleteProfile,
+    Enqueue,
+    ForgetJourneys,
+    ForgetTokens,
+    MarkSent,
+    Quarantine,
+    Release,
+    SaveCircuitLimit,
+    SaveProfile,
+    SaveToken,
+)
+
+NUMBER = 7
+"""Every number of an example, so that they refer to one another."""
+AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
+_PLAIN = {bool: True, int: NUMBER, float: 1.5, str: "x", bytes: b'["x", {}]', datetime: AT}
+
+PREPARED: dict[type, tuple[type, ...]] = {
+    Enqueue: (),
+    records.SetAside: (),
+    Release: (Enqueue, Quarantine),
+    ForgetJourneys: (Enqueue, MarkSent, Confirm),
+    ForgetTokens: (SaveToken,),
+    DeleteProfile: (SaveProfile,),
+    DeleteCircuitLimit: (SaveCircuitLimit,),
+}
+"""What must be there for a change to change anything; else a waiting row is."""
+
+CHANGES: tuple[type, ...] = get_args(records.Write)
+
+
+def example_of(kind: Any) -> Any:
+    """Return a value of a type, made from its annotations; nothing is left out."""
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if get_origin(kind) in (Union, UnionType):
+        return example_of(next(part for part in get_args(kind) if part is not NoneType))
+    if get_origin(kind) is tuple:
+        first, *others = get_args(kind)
+        rest = [] if others == [...] else [example_of(other) for other in others]
+        return (example_of(first), *rest)
+    if get_origin(kind) is dict:
+        return {"x": "y"}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind))
+    fields = {name: example_of(hint) for name, hint in get_type_hints(kind).items()}
+    if kind is ForgetJourneys:
+        fields["before"] = datetime(2027, 1, 1, tzinfo=UTC)
+    return kind(**fields)
+
+
+def prepare(path: str, change: type) -> None:
+    """Make a store in which `change` has something to change."""
+    writes = [example_of(kind) for kind in PREPARED.get(change, (Enqueue,))]
+    asyncio.run(_commit(path, writes))
+
+
+def commit(path: str, name: str) -> None:
+    """Commit an example of the change of that name."""
+    (change,) = (kind for kind in CHANGES if kind.__name__ == name)
+    asyncio.run(_commit(path, [example_of(change)]))
+
+
+async def _commit(path: str, writes: Sequence[records.Write]) -> None:
+    store = await open_store(path)
+    try:
+        for write in writes:
+            await store.commit([write])
+    finally:
+        await store.close()
+
+
+def everything(path: str) -> list[str]:
+    """Return all that is in a store, as SQL."""
+    with closing(sqlite3.connect(path)) as connection:
+        return [line for line in connection.iterdump() if "sqlite_sequence" not in line]
