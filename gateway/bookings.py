@@ -21,8 +21,8 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
-from gateway.meter_registers import Registers, read_registers
 from gateway.records import Transaction
+from gateway.told_registers import Told, continued_event, last_instant, registers_of
 
 STATUS_OF_NOW = timedelta(seconds=10)
 """An older status was kept while the station was away, or its clock is wrong."""
@@ -84,7 +84,7 @@ def _known_start(draft: Draft, event: TransactionChanged, evse_id: int) -> Trans
 def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int) -> Transaction:
     """Begin a transaction; `event` is its STARTED."""
     number = next(draft.numbers)
-    registers = _registers(draft, event)
+    registers = registers_of(event, is_numbered=draft.is_numbered)
     token = event.id_token if event.id_token and event.id_token.value else None
     remote = _remote_start(draft, event, evse_id)
     draft.used = remote
@@ -107,7 +107,7 @@ def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int
         charging_state=event.charging_state,
         remote_start_id=remote_start_id,
         is_start_queued=True,
-        last_heard_at=_last_instant(event),
+        last_heard_at=last_instant(event),
     )
     draft.save(transaction)
     started = replace(event, register_wh=register_start_wh, remote_start_id=remote_start_id)
@@ -127,29 +127,18 @@ def _update(draft: Draft, transaction: Transaction, event: TransactionChanged) -
     if transaction.ended_at is not None:
         _late(draft, transaction, event)
         return
-    registers = _registers(draft, event)
+    event, told = continued_event(draft, transaction, event)
     if event.remote_start_id is not None:
         # F01.FR.25: the car was plugged in before; what was expected has come.
         draft.used = _remote_start(draft, event, transaction.evse_id)
         transaction = replace(transaction, remote_start_id=event.remote_start_id)
-    transaction = draft.save(_with_news(draft, transaction, event, registers))
+    transaction = draft.save(_with_news(transaction, event, told))
     draft.send(transaction.cloud_evse, event, transaction)
 
 
-def _with_news(
-    draft: Draft, before: Transaction, event: TransactionChanged, registers: Registers
-) -> Transaction:
-    last_wh = registers.last_wh
-    if last_wh is None:
-        last_wh = before.register_last_wh
-    elif before.register_last_wh is not None and last_wh < before.register_last_wh:
-        # Seen after restarts: the register begins at 0 again. Told as it is, never mended.
-        draft.note(
-            "register.fell",
-            transaction=before.number,
-            from_wh=before.register_last_wh,
-            to_wh=last_wh,
-        )
+def _with_news(before: Transaction, event: TransactionChanged, told: Told) -> Transaction:
+    registers = told.registers
+    last_wh = before.register_last_wh if told.last_wh is None else told.last_wh
     start_wh = before.register_start_wh
     if start_wh is None:
         start_wh = registers.begin_wh if registers.begin_wh is not None else registers.first_wh
@@ -160,9 +149,10 @@ def _with_news(
         before,
         register_start_wh=start_wh,
         register_last_wh=last_wh,
+        register_offset_wh=told.offset_wh,
         id_token=token,
         charging_state=event.charging_state or before.charging_state,
-        last_heard_at=max(before.last_heard_at or before.started_at, _last_instant(event)),
+        last_heard_at=max(before.last_heard_at or before.started_at, last_instant(event)),
     )
 
 
@@ -170,15 +160,16 @@ def _ended(draft: Draft, event: TransactionChanged) -> None:
     transaction = _found_or_opened(draft, event)
     if transaction is None:
         return
-    registers = _registers(draft, event)
-    end_wh = registers.end_wh if registers.end_wh is not None else registers.last_wh
-    if transaction.ended_at is not None:
+    is_over = transaction.ended_at is not None
+    event, told = continued_event(draft, transaction, event)
+    end_wh = told.last_wh
+    if is_over:
         draft.transaction = transaction
         draft.is_duplicate = True
         if transaction.is_estimated and transaction.ended_told_at is None:
             heard_late(draft, transaction, replace(event, register_wh=end_wh), end_wh)
         return
-    news = _with_news(draft, transaction, event, replace(registers, last_wh=end_wh))
+    news = _with_news(transaction, event, told)
     is_remote = event.stopped_reason == "Remote" or event.trigger_reason == "RemoteStop"
     if is_remote and is_refused(news):
         # 1.6 §3.5.4: we stopped it because the cloud did not accept its token.
@@ -215,7 +206,7 @@ def _found_or_opened(draft: Draft, event: TransactionChanged) -> Transaction | N
     draft.note("transaction.start_made_up", evse=evse_id, at=event.at)
     for old in draft.table.running_on(draft.station_id, evse_id):
         close_by_rule(draft, old, NEW_ONE)
-    registers = _registers(draft, event)
+    registers = registers_of(event, is_numbered=draft.is_numbered)
     started = TransactionChanged(
         EventType.STARTED,
         _first_instant(event),
@@ -343,24 +334,8 @@ def _remote_start(draft: Draft, event: TransactionChanged, evse_id: int) -> Remo
     return None
 
 
-def _registers(draft: Draft, event: TransactionChanged) -> Registers:
-    told = read_registers(event.meter_values)
-    own = event.register_wh
-    if own is None or (told.last_wh is not None and not draft.is_numbered):
-        return told
-    # meterStart and meterStop of 1.6: the station's own word, in Wh, above its samples.
-    first_wh = own if told.first_wh is None else told.first_wh
-    if event.event_type is EventType.ENDED:
-        return Registers(told.begin_wh, own, first_wh, own)
-    return Registers(own, told.end_wh, own, own if told.last_wh is None else told.last_wh)
-
-
 def _first_instant(event: TransactionChanged) -> datetime:
     return min([event.at, *(value.at for value in event.meter_values)])
-
-
-def _last_instant(event: TransactionChanged) -> datetime:
-    return max([event.at, *(value.at for value in event.meter_values)])
 
 
 def _number(text: str | None) -> int | None:

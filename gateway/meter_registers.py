@@ -57,7 +57,7 @@ def _readings(samples: Iterable[SampledValue]) -> list[tuple[str, float]]:
     for sample in samples:
         if sample.measurand != ENERGY_REGISTER:
             continue
-        energy_wh = _energy_wh(sample)
+        energy_wh = sample_wh(sample)
         if energy_wh is not None:
             by_context.setdefault(sample.context, []).append((sample, energy_wh))
     return [(context, float(_over_phases(found))) for context, found in by_context.items()]
@@ -77,11 +77,20 @@ def _over_phases(found: list[tuple[SampledValue, Decimal]]) -> Decimal:
     return sum(phases.values(), Decimal(0))
 
 
-def _energy_wh(sample: SampledValue) -> Decimal | None:
+def unit_wh(sample: SampledValue) -> Decimal | None:
+    """Return what one unit of the sample is in Wh; None: it is no energy."""
     # Who names no unit means Wh, also in a signed sample after others in kWh: seen so, and the
     # signed data itself agreed.
-    unit_wh = _WH_PER_UNIT.get((sample.unit or "Wh").casefold())
-    if unit_wh is None:
+    per_unit = _WH_PER_UNIT.get((sample.unit or "Wh").casefold())
+    if per_unit is None or abs(sample.multiplier) > LARGEST_MULTIPLIER:
+        return None
+    return Decimal(per_unit).scaleb(sample.multiplier)
+
+
+def sample_wh(sample: SampledValue) -> Decimal | None:
+    """Return the sample in Wh, exact; None: it is no energy that could be."""
+    per_unit = unit_wh(sample)
+    if per_unit is None:
         return None
     try:
         value = Decimal(sample.value)
@@ -89,9 +98,5 @@ def _energy_wh(sample: SampledValue) -> Decimal | None:
         return None  # the opaque text of a signed value (1.6 format SignedData)
     if value.is_nan() or not 0 <= value <= _LARGEST_WH:
         return None
-    if abs(sample.multiplier) > LARGEST_MULTIPLIER:
-        return None
-    if sample.multiplier:
-        value = value.scaleb(sample.multiplier)
-    energy_wh = value * unit_wh
+    energy_wh = value * per_unit
     return energy_wh if energy_wh <= _LARGEST_WH else None

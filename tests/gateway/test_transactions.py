@@ -155,8 +155,9 @@ def stop(number: object, seconds: float = 60, register_wh: float = 25, **more):
     )
 
 
-def energy(seconds: float, value: str, context: str = "Sample.Periodic", unit: str = "Wh"):
-    return MeterValue(at(seconds), (SampledValue(value, unit=unit, context=context),))
+def energy(seconds: float, value: str, context: str = "Sample.Periodic", **more):
+    more = {"unit": "Wh", "context": context, **more}
+    return MeterValue(at(seconds), (SampledValue(value, **more),))
 
 
 def meters(transaction_id: object, seconds: float, value: str, evse: int = 1, **more):
@@ -530,20 +531,69 @@ def test_status_without_a_time_is_of_now():
     assert desk.last().at == at(1000)
 
 
-def test_register_that_begins_again_at_zero_is_told_as_it_is():
+def registers(desk: Desk) -> list[str]:
+    return [
+        sample.value
+        for row in desk.rows
+        for value in row.event.meter_values
+        for sample in value.samples
+    ]
+
+
+def test_register_that_begins_again_at_zero_is_billed_on_from_where_it_was():
     """MicroOcpp 1.6 after a restart: meterStart 43, then 6, meterStop 8."""
     desk = Desk()
     number = desk.hear(start(0, 43)).transaction.number
     desk.hear(meters(number, 2, "45"))
 
     desk.hear(meters(number, 12, "6"))
+    desk.restart()
     desk.hear(stop(number, 14, 8))
 
-    assert [row.event.register_wh for row in desk.rows if row.event.event_type is not UPDATED] == [
-        43,
-        8,
-    ]
-    assert any("register.fell" in note and "from_wh=45" in note for note in desk.notes)
+    ended = desk.transactions[number]
+    assert desk.last().register_wh == 53
+    assert (ended.register_last_wh, ended.register_offset_wh) == (53, 45)
+    assert [float(value) for value in registers(desk)] == [45, 51]
+    assert any(
+        "register.restarted" in note and "from_wh=45" in note and "to_wh=6" in note
+        for note in desk.notes
+    )
+
+
+def test_register_that_jumps_back_bills_nothing_for_it():
+    desk = Desk()
+    number = desk.hear(start(0, 100_000)).transaction.number
+    desk.hear(meters(number, 10, "100500"))
+
+    desk.hear(meters(number, 20, "100200"))
+    desk.hear(stop(number, 30, 100_300))
+
+    assert desk.last().register_wh == 100_600
+    assert any("register.fell" in note for note in desk.notes)
+
+
+def test_values_that_a_station_kept_do_not_turn_the_register_back():
+    desk = Desk()
+    number = desk.hear(start(0, 1000)).transaction.number
+    desk.hear(meters(number, 20, "1100"))
+
+    desk.hear(meters(number, 10, "1050"))
+    desk.hear(stop(number, 30, 1200))
+
+    assert registers(desk) == ["1100", "1050"]
+    assert desk.last().register_wh == 1200
+    assert desk.notes == []
+
+
+def test_signed_values_stay_as_the_meter_signed_them():
+    desk = Desk()
+    number = desk.hear(start(0, 1000)).transaction.number
+    desk.hear(meters(number, 2, "1045"))
+
+    desk.hear(meters(number, 12, "6", signed={"signedMeterData": "OCMF|…"}))
+
+    assert registers(desk) == ["1045", "6"]
+    assert desk.books.open_on("A", 1).register_last_wh == 1051
 
 
 def test_stop_counts_in_wh_though_samples_are_kwh():

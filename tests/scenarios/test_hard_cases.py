@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.simulation.cars import Car
+from gateway.simulation.quirks import Quirks
 from tests.scenarios.cloud_words import VERSIONS, heard, is_blameless, words_of
 
 PAIRS = [
@@ -89,7 +90,8 @@ async def test_C15_FR_04_token_refused_after_an_offline_start_stops_the_car(
 
         await depot.cloud.come_back()
         await depot.cloud.until(
-            lambda: [booked.is_running for booked in depot.cloud.transactions] == [False, False]
+            lambda: [booked.is_running for booked in depot.cloud.transactions] == [False, False],
+            timeout_s=20,
         )
 
         booked = depot.cloud.transactions[1]
@@ -135,4 +137,34 @@ async def test_E05_FR_03_refused_token_may_take_its_last_energy_and_then_none(
         assert bench.station.visits[1].state == "SuspendedEVSE"
         if cloud_version == "ocpp2.0.1":
             assert depot.cloud.transactions[-1].charging_states[-1] == "SuspendedEVSE"
+        assert is_blameless(depot.cloud, bench)
+
+
+@pytest.mark.parametrize(("version", "cloud_version"), PAIRS)
+async def test_register_that_begins_anew_in_mid_transaction_bills_what_was_delivered(
+    depot_of, version, cloud_version
+):
+    """MicroOcpp goes on with its transaction after a restart, and counts from 0 again."""
+    quirks = Quirks(keeps_transaction_on_restart=True, register_resets_on_restart=True)
+    async with depot_of(cloud_version) as depot:
+        bench = await depot.station("CP-01", version, quirks=quirks)
+        await depot.registered()
+        bench.station.evses[1].register_wh = 40_000.0
+        await bench.charge(Car())
+        bench.pass_time(120)
+        await bench.settled()
+        before_wh = depot.gateway.parts.books.open_on("CP-01", 1).register_last_wh
+
+        bench.link.restart()
+        await bench.until(lambda: bench.link.connections == 2)
+        await bench.settled()
+        bench.pass_time(120)
+        await bench.leave()
+        await depot.delivered()
+
+        (book,), (booked,) = bench.books, depot.cloud.transactions
+        assert 0 < book.stop_wh < before_wh
+        assert booked.energy_wh == pytest.approx(before_wh - book.start_wh + book.stop_wh, abs=1)
+        readings = [energy_wh for _, energy_wh in booked.readings]
+        assert readings == sorted(readings)
         assert is_blameless(depot.cloud, bench)
