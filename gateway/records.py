@@ -257,6 +257,17 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class EditQuarantined:
+    """A person has changed what a quarantined row says; what it said before is kept."""
+
+    row_id: int
+    event: OutboxEvent
+    edited_by: str
+    edited_at: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A person's decision on a quarantined row: back into its lane, or gone."""
 
