@@ -11,42 +11,45 @@ from contextlib import closing
 from datetime import UTC, datetime
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from gateway import records
 from gateway.adapters.store import open_store
 from gateway.records import (
     Confirm,
-    DeleteCircuitLimit,
-    DeleteProfile,
     Enqueue,
     ForgetJourneys,
-    ForgetTokens,
     MarkSent,
     Quarantine,
     Release,
-    SaveCircuitLimit,
-    SaveProfile,
-    SaveToken,
+    SetAside,
 )
 
 NUMBER = 7
 """Every number of an example, so that they refer to one another."""
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
+"""What is forgotten is what was before it."""
 _PLAIN = {bool: True, int: NUMBER, float: 1.5, str: "x", bytes: b'["x", {}]', datetime: AT}
+
+CHANGES: tuple[type, ...] = get_args(records.Write)
 
 PREPARED: dict[type, tuple[type, ...]] = {
     Enqueue: (),
-    records.SetAside: (),
+    SetAside: (),
     Release: (Enqueue, Quarantine),
     ForgetJourneys: (Enqueue, MarkSent, Confirm),
-    ForgetTokens: (SaveToken,),
-    DeleteProfile: (SaveProfile,),
-    DeleteCircuitLimit: (SaveCircuitLimit,),
 }
-"""What must be there for a change to change anything; else a waiting row is."""
+"""What must be there for a change to change anything. Else what forgets or deletes finds one of
+everything that is kept, and the others find a waiting row."""
 
-CHANGES: tuple[type, ...] = get_args(records.Write)
+
+def _prepared(change: type) -> tuple[type, ...]:
+    if change in PREPARED:
+        return PREPARED[change]
+    if change.__name__.startswith(("Forget", "Delete")):
+        return tuple(kind for kind in CHANGES if kind.__name__.startswith(("Save", "Append")))
+    return (Enqueue,)
 
 
 def example_of(kind: Any) -> Any:
@@ -59,19 +62,20 @@ def example_of(kind: Any) -> Any:
         first, *others = get_args(kind)
         rest = [] if others == [...] else [example_of(other) for other in others]
         return (example_of(first), *rest)
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
     if get_origin(kind) is dict:
         return {"x": "y"}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return next(iter(kind))
     fields = {name: example_of(hint) for name, hint in get_type_hints(kind).items()}
-    if kind is ForgetJourneys:
-        fields["before"] = datetime(2027, 1, 1, tzinfo=UTC)
-    return kind(**fields)
+    later = {name: LATER for name in fields if name.endswith("before")}
+    return kind(**fields | later)
 
 
 def prepare(path: str, change: type) -> None:
     """Make a store in which `change` has something to change."""
-    writes = [example_of(kind) for kind in PREPARED.get(change, (Enqueue,))]
+    writes = [example_of(kind) for kind in _prepared(change)]
     asyncio.run(_commit(path, writes))
 
 
