@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import orjson
 
-from gateway.batches import Batch
+from gateway.batches import PERMANENT_ERRORS, Batch
 from gateway.cloud_station import CloudStation, Saying
 from gateway.errors import GatewayError, InvalidMessage, PeerError, Unavailable
 from gateway.events import (
@@ -125,11 +125,15 @@ class CloudSpeech:
             action, payload = message
             unique_id = str(uuid4())
             await self._mark(batch, action, payload, unique_id, codec)
+            asked_at = self._clock()
             answered = await call(action, payload, unique_id)
+            self._station.pace.answered(self._clock() - asked_at, self._clock())
             answer = codec.parse_answer(action, answered)
         except Unavailable:
             raise
         except PeerError as error:  # refused, or answered with nonsense
+            if error.code not in PERMANENT_ERRORS:
+                self._station.pace.troubled(self._clock())
             await self._refused(batch, error.code, error.description)
         except NOT_SAYABLE as error:
             await self._refused(batch, "FormatViolation", f"not sent: {error}")

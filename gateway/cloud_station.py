@@ -5,8 +5,10 @@ one when the last was answered, refused or given up.
 Rule 2: registration first; before Accepted nothing else leaves, see `registration`.
 Rule 3: what a driver waits for (Authorize) overtakes; then comes what the cloud has asked to be
 told, while Pending too (B02.FR.02); then statuses and billing take turns, so that neither a burst
-of statuses nor a long backlog holds up the other.
-Rule 4: who waits for an answer always gets one: None when the cloud is lost or silent.
+of statuses nor a long backlog holds up the other; but a connection begins with every status that
+the cloud has not heard.
+Rule 4: billing leaves as fast as the cloud bears it, see `pace`; nothing else waits for that.
+Rule 5: who waits for an answer always gets one: None when the cloud is lost or silent.
 
 `now` is monotonic seconds.
 """
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from gateway.batches import Batch
 from gateway.events import Answer, Event, HeartbeatSent, StatusChanged
 from gateway.outbox import Outbox
+from gateway.pace import Pace
 from gateway.registration import Registration
 from gateway.status_board import StatusBoard
 
@@ -45,11 +48,14 @@ class CloudStation:
         self.registration = registration
         self.statuses = statuses
         self.outbox = outbox
+        self.pace = Pace(registration.dice)
         self.version = ""
         """The version the cloud chose on this connection."""
         self._triggered: deque[Saying] = deque()
         self._questions: deque[Saying] = deque()
         self._is_statuses_turn = True
+        self._statuses_first = 0
+        """So many more at most leave before any billing: a new connection begins with what is."""
 
     # Feed.
 
@@ -59,12 +65,15 @@ class CloudStation:
         self.version = version
         self.registration.connected(now)
         self.statuses.cloud_back(now)
+        self._statuses_first = len(self.statuses.numbers)
+        self.pace.connected(now, self.outbox.depth().pending)
 
     def lost(self, now: float) -> float:
         """Note that the socket is gone; return the seconds to wait before the next attempt."""
         if self.registration.is_connected:
             self.statuses.cloud_lost(now)
             self.outbox.link_lost()
+            self.pace.lost(now)
         waiting = [*self._questions]
         self._questions.clear()
         self._triggered.clear()
@@ -102,12 +111,15 @@ class CloudStation:
 
     def _next_in_turn(self, now: float) -> Saying | None:
         status: StatusChanged | None = None
-        if self._is_statuses_turn:
+        if self._is_statuses_turn or self._statuses_first:
             status = self.statuses.next_status(self.version)
         self._is_statuses_turn = status is None
+        self._statuses_first = 0 if status is None else max(self._statuses_first - 1, 0)
         if status is not None:
             return Saying(status)
-        batch = self.outbox.next_batch(now, self.version)
+        batch = None
+        if now >= self.pace.ready_at:
+            batch = self.outbox.next_batch(now, self.version)
         if batch is not None:
             return Saying(None, batch)
         status = self.statuses.next_status(self.version)
@@ -118,4 +130,5 @@ class CloudStation:
         timers = [self.registration.next_timer(), self.statuses.next_timer()]
         if self.registration.is_registered:
             timers.append(self.outbox.due_at())
+            timers.append(self.pace.ready_at if self.outbox.may_go else None)
         return min((timer for timer in timers if timer is not None), default=None)

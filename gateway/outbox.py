@@ -23,6 +23,7 @@ from typing import NamedTuple
 from gateway.batches import NO_ANSWER, PERMANENT_ERRORS, Batch, Delivery, batch_from
 from gateway.events import EventType, TransactionChanged
 from gateway.lanes import STRICT_LANE, Lane, LaneAsk
+from gateway.pace import DrainRate
 from gateway.records import (
     Confirm,
     CountAttempt,
@@ -70,6 +71,7 @@ class Outbox:
         self._held = 0
         self._highest_id = 0
         self._offline_through = 0
+        self._rate = DrainRate()
 
     def restore(
         self, backlogs: Iterable[LaneBacklog], *, quarantined: int, next_row_id: int
@@ -95,6 +97,7 @@ class Outbox:
     def enqueued(self, row: OutboxRow) -> None:
         """Take note of a row that has been committed, at once and in the order of commits."""
         self._highest_id = max(self._highest_id, row.id)
+        self._rate.left(-1)
         self._add(row)
 
     def released(self, row: OutboxRow, *, is_retried: bool) -> None:
@@ -179,9 +182,12 @@ class Outbox:
         """
         if self._in_flight is not None:
             return None
+        self._rate.looked(now)
         self._unpark(now)
         queue = self._ended_first or self._turns
         if not queue:
+            if self._waiting == 0:
+                self._rate.stopped()
             return None
         lane = self._lanes[queue.popitem(last=False)[0]]
         is_behind = self._waiting >= self.delivery.merge_from
@@ -227,6 +233,7 @@ class Outbox:
         if batch is not self._in_flight:
             return []
         self._in_flight = self._head = None
+        self._rate.left(len(batch.rows))
         return [Confirm(batch.row_ids, at)]
 
     def refused(
@@ -261,6 +268,7 @@ class Outbox:
     def link_lost(self) -> None:
         """The cloud is gone: what was in flight is first again, and no attempt is counted."""
         self._offline_through = self._highest_id
+        self._rate.stopped()
         if self._in_flight is not None and self._head is not None:
             self._put_back(self._in_flight, self._head)
 
@@ -269,6 +277,19 @@ class Outbox:
         while self._parked and self._lanes[self._parked[0][1]].parked_until != self._parked[0][0]:
             heapq.heappop(self._parked)  # it has been let go meanwhile
         return self._parked[0][0] if self._parked else None
+
+    @property
+    def may_go(self) -> bool:
+        """Whether something could leave at once."""
+        return bool(self._in_flight is None and (self._ended_first or self._turns))
+
+    def drain_estimate(self) -> float | None:
+        """Return the seconds until all that waits has left, at the pace of the last minute.
+
+        None: the cloud is away, or too little was seen, or more is added than leaves.
+        """
+        in_flight = 0 if self._in_flight is None else len(self._in_flight.rows)
+        return self._rate.seconds_for(self._waiting + in_flight)
 
     def depth(self) -> Depth:
         """Return how much waits, what is in flight included, and since when."""

@@ -57,7 +57,7 @@ class Registration:
         self.is_connected = False
         self.heartbeat_interval_s = heartbeat_interval_s
         self._identity = identity
-        self._dice = dice
+        self.dice = dice
         self._failures = 0
         self._connected_at: float | None = None
         self._boot_due_at: float | None = None
@@ -89,7 +89,7 @@ class Registration:
         if self._connected_at is not None and now - self._connected_at >= STABLE_S:
             self._failures = 0
         self._connected_at = None
-        wait_s = self.back_off.wait_s(self._failures, self._dice())
+        wait_s = self.back_off.wait_s(self._failures, self.dice())
         self._failures += 1
         self.is_connected = False
         return wait_s

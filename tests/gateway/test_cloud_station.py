@@ -108,6 +108,8 @@ def test_a_driver_overtakes_reports_statuses_and_billing():
 
 def test_statuses_and_billing_take_turns():
     machine = station(evses=3)
+    everything(machine)
+    machine.statuses.tell_everything()
     for row_id in (1, 2, 3):
         bill(machine, row_id)
 
@@ -175,3 +177,35 @@ def test_the_status_of_the_station_itself_is_one_of_1_6():
 
     event = said(machine)
     assert (event.evse_id, event.status) == (0, "Unavailable")
+
+
+def test_a_cloud_in_trouble_is_spared_billing_and_nothing_else():
+    machine = station()
+    everything(machine)
+    bill(machine, 1)
+    machine.pace.troubled(10.0)
+    machine.statuses.tell_again(1)
+    machine.ask(QUESTION, lambda _: None)
+
+    assert said(machine, 10.0) == QUESTION
+    assert isinstance(said(machine, 10.0), StatusChanged)
+    assert said(machine, 10.0) is None
+    assert machine.next_timer() == 11.0
+    assert isinstance(said(machine, 11.0), TransactionChanged)
+
+
+def test_after_an_outage_the_cloud_hears_what_is_before_what_was():
+    machine = station()
+    everything(machine)
+    machine.lost(0.0)
+    for row_id in (1, 2):
+        bill(machine, row_id)
+    for number in (1, 2):
+        machine.statuses.tell_again(number)
+    machine.connected(V201, 0.0)
+    machine.registration.heartbeat_sent(0.0)
+
+    assert everything(machine) == [
+        *["StatusChanged"] * 2,
+        *["TransactionChanged"] * 2,
+    ]
