@@ -20,6 +20,7 @@ from gateway.actions import CloudCommands, SiteAuthority
 from gateway.adapters import systemd
 from gateway.adapters.beside import Beside
 from gateway.adapters.csms import CsmsServer
+from gateway.adapters.digital_input import watch_input
 from gateway.adapters.meter import poll_meters
 from gateway.adapters.schedule import run_schedule
 from gateway.adapters.store import Store, open_store
@@ -31,6 +32,7 @@ from gateway.cloud_news import CloudNews
 from gateway.cloud_speech import CloudSpeech
 from gateway.commands import StatusAnswer
 from gateway.commissioning.procedure import Procedure
+from gateway.dimming_desk import DimmingDesk
 from gateway.errors import StoreFailed
 from gateway.events import (
     AuthorizeAsked,
@@ -163,6 +165,7 @@ class Gateway:
         self.journal_book = JournalBook(
             self.parts.journal, store, self.commit, self.parts.limiters.kept
         )
+        self.grid_operator = self._grid_operator()
         self.operations = SiteOperations(
             state=self.state,
             limits=self.parts.limits,
@@ -170,10 +173,25 @@ class Gateway:
             outbox_queue=self.outbox,
             shelves=store,
             journal_book=self.journal_book,
+            grid_operator=self.grid_operator,
             commit=self.commit,
             clock_utc=self.wall_clock,
             limits_changed=self._unbalanced.set,
             log=log.info,
+        )
+
+    def _grid_operator(self) -> DimmingDesk | None:
+        if self.parts.dimming is None:
+            return None
+        return DimmingDesk(
+            dimming=self.parts.dimming,
+            state=self.state,
+            shelf=self.store,
+            commit=self.commit,
+            clock=self.clock,
+            clock_utc=self.wall_clock,
+            limits_changed=self._unbalanced.set,
+            log=log.warning,
         )
 
     def _build_stations_side(self) -> None:
@@ -331,6 +349,7 @@ class Gateway:
                         clock=self.clock,
                     ),
                     run_schedule(self.site, self._window_edge),
+                    watch_input(self.site.grid_operator, self.grid_operator, self.clock),
                     systemd.keep_watchdog_quiet(),
                     self._serve_web(on_listening),
                     self._publish(),
@@ -364,6 +383,7 @@ class Gateway:
             spawn=self._beside.spawn,
             close_abandoned=self.desk.close_abandoned,
             journal=self.journal_book,
+            grid_operator=self.grid_operator,
         )
         while True:
             await house.keep(self.clock(), self.wall_clock())

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from gateway.dimming_desk import DimmingDesk
 from gateway.errors import StoreFailed
 from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
@@ -28,6 +29,7 @@ class Housekeeping:
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         close_abandoned: Callable[[float, datetime], Awaitable[None]],
         journal: JournalBook,
+        grid_operator: DimmingDesk | None,
     ) -> None:
         self._parts = parts
         self._maintenance = maintenance
@@ -38,6 +40,7 @@ class Housekeeping:
         self._spawn = spawn
         self._close_abandoned = close_abandoned
         self._journal = journal
+        self._grid_operator = grid_operator
 
     async def keep(self, now: float, at: datetime) -> None:
         """Bring everything up to this instant."""
@@ -46,6 +49,8 @@ class Housekeeping:
         cloud = parts.state.cloud
         cloud.pending, cloud.quarantined, cloud.oldest_at = parts.outbox.depth()
         parts.judge_health(self._store_failure())
+        if self._grid_operator is not None:
+            await self._grid_operator.keep()
         if self._journal.is_due(now):
             self._spawn(self._journal.write(now, at))
         parts.problem("damage", self._store_loss() or "")

@@ -81,6 +81,19 @@ class LimitWish(BaseModel):
     """When the limit ends by itself, RFC 3339 with a time zone; null: when it is deleted."""
 
 
+class DimmingWish(BaseModel):
+    """What the grid operator allows the charge points, why, and until when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    total_w: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """For all charge points together, W; null: the floor for each. Never below the floor."""
+    reason: Annotated[str, Field(max_length=MAX_REASON_LENGTH)] = ""
+    """Kept as evidence."""
+    until: Instant = None
+    """When it ends by itself, RFC 3339 with a time zone; null: when it is deleted."""
+
+
 class NotAWish(ValueError):
     """What was written makes no sense; the text says what, in words."""
 
@@ -97,6 +110,22 @@ def parse_wish(text: bytes | str) -> LimitWish:
         raise NotAWish(f"neither a number nor JSON like {EXAMPLE}") from reason
     try:
         return LimitWish.model_validate(value if isinstance(value, dict) else {"limit_a": value})
+    except ValidationError as reason:
+        raise NotAWish(in_words(reason.errors())) from reason
+
+
+def parse_dimming(text: bytes | str) -> DimmingWish:
+    """Read JSON of a `DimmingWish`, or a plain number of watts. Raises NotAWish.
+
+    >>> parse_dimming("8400").total_w
+    8400.0
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as reason:
+        raise NotAWish('neither a number nor JSON like {"total_w": 8400}') from reason
+    try:
+        return DimmingWish.model_validate(value if isinstance(value, dict) else {"total_w": value})
     except ValidationError as reason:
         raise NotAWish(in_words(reason.errors())) from reason
 

@@ -10,9 +10,10 @@ from datetime import datetime
 
 from gateway.site_state import EvseState, SiteState
 from load_balancer.inputs import Ceiling, EvseKey, MeterReading
+from load_balancer.limiters.dimming import Dimming
 from load_balancer.limiters.phase_balance import DRAWN_FROM_A, PhaseBalance
 from load_balancer.limiters.quarter_hour import QuarterEnergy, QuarterHour
-from load_balancer.phases import PhaseCurrents, on_circuit, rotation
+from load_balancer.phases import PhaseCurrents, amperes, on_circuit, rotation
 from load_balancer.reasons import Rule
 from site_config.circuit_tree import upwards
 from site_config.model import Site
@@ -23,8 +24,11 @@ PHASE_COUNT = 3
 class Limiters:
     """Every limiter that depends on what flows."""
 
-    def __init__(self, site: Site, kept: Iterable[QuarterEnergy] = ()) -> None:
+    def __init__(
+        self, site: Site, kept: Iterable[QuarterEnergy] = (), dimming: Dimming | None = None
+    ) -> None:
         self._site = site
+        self._dimming = dimming
         self._quarters = {
             name: QuarterHour(name, circuit.demand_w, site.site.voltage_v)
             for name, circuit in site.circuits.items()
@@ -57,6 +61,20 @@ class Limiters:
             for key, ceiling_a in balance.observe(measured, singles, idle, now).items():
                 ceiling = Ceiling(Rule.UNBALANCE, ceiling_a)
                 self._on_evse[key] = (*self._on_evse.get(key, ()), ceiling)
+        self._dim(state, now, at)
+
+    def _dim(self, state: SiteState, now: float, at: datetime) -> None:
+        point_w = self._dimming.state(now, at).point_w if self._dimming else None
+        if point_w is None:
+            return
+        for station_id, evse_id, evse in state.evse_states():
+            key = EvseKey(station_id, evse_id)
+            phases = len(self._site.stations[station_id].evses[evse_id].phases)
+            # Fewer phases carry more each; until they are seen, all of them count.
+            used = _live_conductors(evse) or phases
+            ceiling_a = amperes(point_w, self._site.site.voltage_v, used)
+            ceiling = Ceiling(Rule.GRID_OPERATOR, ceiling_a)
+            self._on_evse[key] = (*self._on_evse.get(key, ()), ceiling)
 
     def on_circuit(self, circuit: str) -> tuple[Ceiling, ...]:
         return self._on_circuit.get(circuit, ())

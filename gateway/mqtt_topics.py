@@ -27,6 +27,9 @@ class Topics:
         self.availability = f"{self._base}/availability"
         self.wishes = f"{self._base}/circuits/+/limit/set"
         """Filter of every wish to limit a circuit."""
+        self.dimming = f"{self._base}/grid_operator/limit/set"
+        """The grid operator's wish to dim the charge points."""
+        self.heartbeat = f"{self._base}/grid_operator/heartbeat"
         self._circuits = {self.wish(circuit): circuit for circuit in circuits}
 
     def wish(self, circuit: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from gateway.journal import JournalEntry, JournalQuery
 from gateway.journey import Journey
 from gateway.records import CircuitLimit, LimitSource, OutboxRow, QuarantinedRow, Transaction
+from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
 from site_config.model import Role
 
 
@@ -63,7 +64,43 @@ class TraceQuery:
     """Drivers' tokens are shown whole; else their last four characters."""
 
 
+class GridOperatorOperations(Protocol):
+    """What may be asked where the grid operator may dim."""
+
+    async def dim(
+        self,
+        total_w: float | None,
+        *,
+        reason: str,
+        until: datetime | None,
+        source: DimmingSource,
+        caller: Caller,
+    ) -> DimmingCommand:
+        """Dim all charge points, durable on return; None: each to the floor, its least.
+
+        Raises NotAllowed for an `until` in the past or for a viewer.
+        """
+
+    async def release(self, source: DimmingSource, caller: Caller) -> None:
+        """Take a source's command back; harmless when there is none."""
+
+    def heard(self, caller: Caller) -> None:
+        """Note a heartbeat."""
+
+    async def evidence(
+        self, since: datetime | None, until: datetime | None
+    ) -> Sequence[DimmingEvidence]:
+        """What was done in [since, until), oldest first."""
+
+    def status(self) -> dict[str, Any]:
+        """What holds now."""
+
+
 class Operations(Protocol):
+    @property
+    def grid_operator(self) -> GridOperatorOperations | None:
+        """None: nobody may dim this site."""
+
     async def set_circuit_limit(
         self,
         circuit: str,

@@ -27,6 +27,7 @@ from gateway.site_state import SiteState
 from gateway.slots import SlotTable
 from gateway.status_board import StatusBoard
 from gateway.transactions import OnRefusal, TransactionBooks
+from load_balancer.limiters.dimming import Dimming
 from site_config.model import Cloud, Ordering, Site, UnknownTokens
 
 SERIAL_LENGTH = 25
@@ -46,6 +47,7 @@ class Parts:
     wishes: ChargingWishes
     limits: CircuitLimits
     limiters: Limiters
+    dimming: Dimming | None
     journal: Journal
     deliveries: Deliveries
     sampling: Sampling
@@ -60,6 +62,7 @@ class Parts:
         configuration = Configuration(_facts(site, slots), kept.settings)
         is_strict = site.cloud.ordering is Ordering.STRICT
         outbox = Outbox()
+        dimming = _dimming(site, kept)
         return cls(
             site=site,
             slots=slots,
@@ -76,7 +79,8 @@ class Parts:
             profiles=CloudProfiles(kept.profiles, _supplies(state), site.site.voltage_v),
             wishes=ChargingWishes(kept.settings),
             limits=CircuitLimits(site, kept.circuit_limits),
-            limiters=Limiters(site, kept.quarters),
+            limiters=Limiters(site, kept.quarters, dimming),
+            dimming=dimming,
             journal=Journal(),
             deliveries=Deliveries(site),
             sampling=Sampling(),
@@ -160,6 +164,14 @@ class Parts:
             self.state.problems[kind] = reason
         else:
             self.state.problems.pop(kind, None)
+
+
+def _dimming(site: Site, kept: Kept) -> Dimming | None:
+    operator = site.grid_operator
+    if operator is None:
+        return None
+    points = sum(len(station.evses) for station in site.stations.values())
+    return Dimming(points, operator.floor_w, operator.heartbeat_s, kept.dimming)
 
 
 def _facts(site: Site, slots: SlotTable) -> dict[str, str]:

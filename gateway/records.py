@@ -18,6 +18,7 @@ from gateway.events import (
     TransactionChanged,
 )
 from gateway.journal import JournalEntry
+from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
 from load_balancer.limiters.quarter_hour import QuarterEnergy
 from load_balancer.profiles import ChargingProfile
 
@@ -303,6 +304,28 @@ class SaveQuarter:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveDimming:
+    command: DimmingCommand
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDimming:
+    source: DimmingSource
+
+
+@dataclass(frozen=True, slots=True)
+class LogDimming:
+    evidence: DimmingEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetEvidence:
+    """Delete evidence of before an instant."""
+
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SaveToken:
     token: KnownToken
 
@@ -373,6 +396,10 @@ Write = (
     | SaveQuarter
     | Thin
     | ForgetOld
+    | SaveDimming
+    | DeleteDimming
+    | LogDimming
+    | ForgetEvidence
     | SaveToken
     | ForgetTokens
     | ReplaceLocalList
@@ -412,3 +439,4 @@ class Kept:
     availability: tuple[SaveAvailability, ...] = ()
     settings: tuple[SaveSetting, ...] = ()
     quarters: tuple[QuarterEnergy, ...] = ()
+    dimming: tuple[DimmingCommand, ...] = ()

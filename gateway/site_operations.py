@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.circuit_limits import CircuitLimits
+from gateway.dimming_desk import DimmingDesk
 from gateway.journal import KEPT_S, JournalEntry, JournalOf, JournalQuery, moment
 from gateway.journal_book import JournalBook
 from gateway.journey import Journey
@@ -55,6 +56,7 @@ class SiteOperations:
     outbox_queue: Outbox
     shelves: Shelves
     journal_book: JournalBook
+    grid_operator: DimmingDesk | None
     commit: Callable[[Sequence[Write]], Awaitable[None]]
     clock_utc: Callable[[], datetime]
     limits_changed: Callable[[], None]

@@ -21,6 +21,8 @@ class Rule(StrEnum):
     """What the supplier was promised; no tolerance."""
     DEMAND = "demand"
     """The mean power of this quarter of an hour."""
+    GRID_OPERATOR = "grid_operator"
+    """The grid operator dims the charge points."""
     UNBALANCE = "unbalance"
     """The phases would differ too much."""
     NOT_AUTHORIZED = "not_authorized"
@@ -54,6 +56,7 @@ SENTENCES = {
     Rule.CLOUD_PROFILE: "The cloud allows {value} at {place}, where {compared} would be used.",
     Rule.CONTRACT: "The contract allows {value} at {place}, where {compared} would be used.",
     Rule.DEMAND: "This quarter hour has {value} left at {place}, where {compared} would be used.",
+    Rule.GRID_OPERATOR: "The grid operator allows {value} here; nothing else is below {compared}.",
     Rule.UNBALANCE: "The phases may not differ more: {value} here, where {compared} are free.",
     Rule.NOT_AUTHORIZED: "The cloud refused the card: {value}, where {compared} would be used.",
     Rule.EVSE_MAXIMUM: "The EVSE itself takes {value} at most; nothing else is below {compared}.",

@@ -22,11 +22,12 @@ import aiomqtt
 import orjson
 
 from gateway.errors import StoreFailed
-from gateway.limit_wish import LimitWish, NotAWish, parse_wish
+from gateway.limit_wish import DimmingWish, LimitWish, NotAWish, parse_dimming, parse_wish
 from gateway.mqtt_topics import OFFLINE, ONLINE, Topics, messages, without_ages
-from gateway.operations import Caller, NotAllowed, NotFound, Operations
+from gateway.operations import Caller, GridOperatorOperations, NotAllowed, NotFound, Operations
 from gateway.records import LimitSource
 from gateway.site_state import SiteState
+from load_balancer.limiters.dimming import DimmingSource
 from site_config.model import Mqtt, Role, Site
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,9 @@ class SiteOnMqtt:
     async def _converse(self) -> None:
         async with self._client() as client:
             await client.subscribe(self._topics.wishes, qos=1)
+            if self._operations.grid_operator is not None:
+                await client.subscribe(self._topics.dimming, qos=1)
+                await client.subscribe(self._topics.heartbeat, qos=1)
             await self._say(client, ONLINE)
             self._note_return()
             self._published.clear()
@@ -171,10 +175,41 @@ class SiteOnMqtt:
         async for message in client.messages:
             topic = str(message.topic)
             text = message.payload.strip() if isinstance(message.payload, bytes) else b""
-            if refusal := await self._heed(topic, text, is_retained=message.retain):
+            if refusal := await self._answer(topic, text, is_retained=message.retain):
                 log.warning('mqtt.wish_refused topic=%s reason="%s"', topic, refusal)
                 error = orjson.dumps({"error": refusal})
                 await client.publish(self._topics.error_of(topic), error, qos=1)
+
+    async def _answer(self, topic: str, text: bytes, *, is_retained: bool) -> str | None:
+        """Do what is wished, or return why not."""
+        grid_operator = self._operations.grid_operator
+        if grid_operator is None or topic not in (self._topics.dimming, self._topics.heartbeat):
+            return await self._heed(topic, text, is_retained=is_retained)
+        if topic == self._topics.heartbeat:
+            if not is_retained:  # what a broker has kept says nothing about now
+                grid_operator.heard(CALLER)
+            return None
+        try:
+            if text in CLEARING:
+                await grid_operator.release(DimmingSource.MQTT, CALLER)
+            else:
+                await self._dim(grid_operator, parse_dimming(text), is_retained=is_retained)
+        except (NotAWish, NotAllowed, StoreFailed) as refusal:
+            return str(refusal)
+        return None
+
+    async def _dim(
+        self, grid_operator: GridOperatorOperations, wish: DimmingWish, *, is_retained: bool
+    ) -> None:
+        if is_retained and self._is_over(wish.until):
+            return
+        await grid_operator.dim(
+            wish.total_w,
+            reason=wish.reason,
+            until=wish.until,
+            source=DimmingSource.MQTT,
+            caller=CALLER,
+        )
 
     async def _heed(self, topic: str, text: bytes, *, is_retained: bool) -> str | None:
         """Do what is wished, once, or return why not."""

@@ -20,7 +20,7 @@ from typing import IO, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import aiosqlite
 
-from gateway.adapters import store_file, store_journal, store_reads, store_salvage
+from gateway.adapters import store_dimming, store_file, store_journal, store_reads, store_salvage
 from gateway.adapters.store_writes import Statement, gathered, statements
 from gateway.errors import StoreFailed
 from gateway.journal import JournalEntry, JournalOf
@@ -34,6 +34,7 @@ from gateway.records import (
     Transaction,
     Write,
 )
+from load_balancer.limiters.dimming import DimmingEvidence
 
 log = logging.getLogger(__name__)
 
@@ -212,6 +213,10 @@ class Store:
     async def journal_before(self, at: datetime, of: JournalOf) -> list[JournalEntry]:
         """Return for each EVSE the last entry that is not after an instant."""
         return await self._read(store_journal.before, at, of)
+
+    async def dimming_evidence(self, since: datetime, until: datetime) -> list[DimmingEvidence]:
+        """Return the grid operator's evidence of [since, until), oldest first."""
+        return await self._read(store_dimming.evidence, since, until)
 
     async def backup(self, target: str | Path) -> None:
         """Copy the store as it is at one instant; `target` is replaced whole or not at all."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from gateway.adapters import store_journal, store_journeys
+from gateway.adapters import store_dimming, store_journal, store_journeys
 from gateway.adapters.store_writes import (
     LIMIT_COLUMNS,
     OUTBOX_COLUMNS,
@@ -83,6 +83,7 @@ def load(connection: sqlite3.Connection) -> Kept:
         ),
         circuit_limits=_circuit_limits(connection),
         quarters=store_journal.quarters(connection),
+        dimming=store_dimming.commands(connection),
         availability=tuple(
             SaveAvailability(cloud_evse, bool(is_operational))
             for cloud_evse, is_operational in connection.execute(

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from gateway.adapters import store_journal, store_journeys
+from gateway.adapters import store_dimming, store_journal, store_journeys
 from gateway.bodies import serialize_event, serialize_profile, squeezed
 from gateway.journey import kind_of, occurred_at
 from gateway.records import (
@@ -19,19 +19,23 @@ from gateway.records import (
     Confirm,
     CountAttempt,
     DeleteCircuitLimit,
+    DeleteDimming,
     DeleteProfile,
     Enqueue,
+    ForgetEvidence,
     ForgetJournal,
     ForgetJourneys,
     ForgetOld,
     ForgetTokens,
     KnownToken,
+    LogDimming,
     MarkSent,
     Quarantine,
     Release,
     ReplaceLocalList,
     SaveAvailability,
     SaveCircuitLimit,
+    SaveDimming,
     SaveProfile,
     SaveQuarter,
     SaveSetting,
@@ -364,6 +368,22 @@ def _save_quarter(write: SaveQuarter) -> list[Statement]:
     return [store_journal.saved_quarter(write.quarter)]
 
 
+def _save_dimming(write: SaveDimming) -> list[Statement]:
+    return [store_dimming.saved(write.command)]
+
+
+def _delete_dimming(write: DeleteDimming) -> list[Statement]:
+    return [store_dimming.deleted(write.source)]
+
+
+def _log_dimming(write: LogDimming) -> list[Statement]:
+    return [store_dimming.logged(write.evidence)]
+
+
+def _forget_evidence(write: ForgetEvidence) -> list[Statement]:
+    return [store_dimming.forgotten(write.before)]
+
+
 def _save_token(write: SaveToken) -> list[Statement]:
     return [(_SAVE_TOKEN, _token_values(write.token))]
 
@@ -435,6 +455,10 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     SaveQuarter: _save_quarter,
     Thin: _thin,
     ForgetOld: _forget_old,
+    SaveDimming: _save_dimming,
+    DeleteDimming: _delete_dimming,
+    LogDimming: _log_dimming,
+    ForgetEvidence: _forget_evidence,
     SaveToken: _save_token,
     ForgetTokens: _forget_tokens,
     ReplaceLocalList: _replace_local_list,

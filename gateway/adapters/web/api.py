@@ -16,6 +16,7 @@ from gateway.adapters.web.access import COOKIE, Access, address_of, may
 from gateway.adapters.web.answers import Refusal, Refused, limit_json, message_json
 from gateway.adapters.web.desk import Desk
 from gateway.adapters.web.files import Format, JournalAsked, MessageQuery, as_file
+from gateway.dimming_desk import EVIDENCE_COLUMNS, evidence_json
 from gateway.exports import (
     JOURNEY_TABLE,
     OUTBOX_TABLE,
@@ -27,11 +28,12 @@ from gateway.exports import (
     transaction_json,
 )
 from gateway.journal import COLUMNS, JournalOf, JournalQuery, journal_json
-from gateway.limit_wish import Instant, LimitWish
-from gateway.operations import Caller, TraceQuery
+from gateway.limit_wish import DimmingWish, Instant, LimitWish
+from gateway.operations import Caller, GridOperatorOperations, TraceQuery
 from gateway.recording import as_recording
 from gateway.records import LimitSource
 from gateway.trace import CLOUD
+from load_balancer.limiters.dimming import DimmingSource
 from site_config.model import Role
 
 MAX_ROWS = 10_000
@@ -214,6 +216,59 @@ async def retry(row_id: int, desk: OurDesk, caller: Operator) -> None:
 async def discard(row_id: int, desk: OurDesk, caller: Operator) -> None:
     """Give a quarantined message up for good. It will never be billed."""
     await desk.operations.release(row_id, is_retried=False, caller=caller)
+
+
+def dimming_of(desk: OurDesk) -> GridOperatorOperations:
+    if desk.operations.grid_operator is None:
+        advice = "describe grid_operator in the site file"
+        raise Refusal(404, "the grid operator cannot dim this site", advice)
+    return desk.operations.grid_operator
+
+
+GridOperatorDesk = Annotated[GridOperatorOperations, Depends(dimming_of)]
+
+
+@api.get("/grid-operator", tags=["grid operator"], responses=UNKNOWN)
+async def grid_operator(dimming: GridOperatorDesk) -> dict[str, Any]:
+    """Whether the grid operator dims the charge points, to what, and who said so."""
+    return dimming.status()
+
+
+@api.put("/grid-operator/limit", tags=["grid operator"], responses=FORBIDDEN)
+async def dim(wish: DimmingWish, dimming: GridOperatorDesk, caller: Operator) -> dict[str, Any]:
+    """Dim the charge points. On disk and in force when answered."""
+    await dimming.dim(
+        wish.total_w,
+        reason=wish.reason,
+        until=wish.until,
+        source=DimmingSource.REST,
+        caller=caller,
+    )
+    return dimming.status()
+
+
+@api.delete("/grid-operator/limit", tags=["grid operator"], status_code=204, responses=FORBIDDEN)
+async def release(dimming: GridOperatorDesk, caller: Operator) -> None:
+    """Take back what was set here; the contact, MQTT and a missing heartbeat still dim."""
+    await dimming.release(DimmingSource.REST, caller)
+
+
+@api.post("/grid-operator/heartbeat", tags=["grid operator"], status_code=204, responses=FORBIDDEN)
+async def heartbeat(dimming: GridOperatorDesk, caller: Operator) -> None:
+    """Tell that whoever dims can be heard; without it the charge points fall to their floor."""
+    dimming.heard(caller)
+
+
+@api.get("/grid-operator/evidence", tags=["grid operator"], response_model=None, responses=UNKNOWN)
+async def evidence(
+    dimming: GridOperatorDesk,
+    since: Instant = None,
+    until: Instant = None,
+    format: Format = "json",  # noqa: A002 - the word of the address
+) -> list[dict[str, Any]] | Response:
+    """Who dimmed when, to what, and what was drawn; kept for three years."""
+    rows = [evidence_json(line) for line in await dimming.evidence(since, until)]
+    return rows if format == "json" else as_file(rows, format, "evidence", EVIDENCE_COLUMNS)
 
 
 @api.get("/journal", tags=["limits"], response_model=None, responses=UNKNOWN)

@@ -8,6 +8,7 @@ from math import sin
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.dimming_desk import DimmingDesk
 from gateway.events import (
     ChargingState,
     ConnectorStatus,
@@ -22,13 +23,16 @@ from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQu
 from gateway.records import (
     CircuitLimit,
     LimitSource,
+    LogDimming,
     OutboxRow,
     QuarantinedRow,
     Transaction,
+    Write,
 )
 from gateway.site_state import EvseState, HistoryPoint, SiteState
 from gateway.trace_search import matcher, shown
 from load_balancer.inputs import MeterReading
+from load_balancer.limiters.dimming import Dimming, DimmingEvidence
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
 from site_config.model import Role, Site
@@ -193,6 +197,7 @@ class DemoOperations:
     quarantine: list[QuarantinedRow] = field(default_factory=list)
     trace: list[TraceEntry] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    grid_operator: DimmingDesk | None = None
 
     async def set_circuit_limit(
         self,
@@ -273,6 +278,35 @@ class DemoOperations:
     def health(self) -> dict[str, Any]:
         reasons = list(self.state.problems.values())
         return {"status": "degraded" if reasons else "ok", "reasons": reasons}
+
+
+class EvidenceInMemory:
+    """A store that keeps nothing but evidence."""
+
+    def __init__(self) -> None:
+        self.kept: list[DimmingEvidence] = []
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        self.kept += [write.evidence for write in writes if isinstance(write, LogDimming)]
+
+    async def dimming_evidence(self, since: datetime, until: datetime) -> list[DimmingEvidence]:
+        return [evidence for evidence in self.kept if since <= evidence.at < until]
+
+
+def demo_grid_operator(state: SiteState) -> DimmingDesk:
+    """Return the desk of a grid operator who may dim the nine charge points of the depot."""
+    shelf = EvidenceInMemory()
+    points = len(list(state.evse_states()))
+    return DimmingDesk(
+        Dimming(points, 4200.0, None),
+        state,
+        shelf,
+        shelf.commit,
+        lambda: NOW,
+        lambda: NOON,
+        lambda: None,
+        lambda line: None,
+    )
 
 
 def demo_operations(state: SiteState) -> DemoOperations:

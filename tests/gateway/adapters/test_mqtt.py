@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from datetime import timedelta
+from types import SimpleNamespace
 
 import aiomqtt
 import pytest
@@ -14,7 +15,13 @@ from gateway.adapters.mqtt import CALLER, Pace, SiteOnMqtt, run_mqtt
 from gateway.records import CircuitLimit, LimitSource
 from load_balancer.phases import PhaseCurrents
 from site_config.model import Mqtt
-from tests.gateway.adapters.demo_site import NOON, NOW, DemoOperations, busy_state
+from tests.gateway.adapters.demo_site import (
+    NOON,
+    NOW,
+    DemoOperations,
+    busy_state,
+    demo_grid_operator,
+)
 from tests.support.mosquitto import Broker, Cable, killed_at_the_end
 
 BASE = "site-gateway/depot-north"
@@ -405,3 +412,51 @@ async def test_a_broker_whose_acl_forbids_hides_a_topic_and_nothing_else(tmp_pat
 
     assert GARAGE not in ear.last
     assert site.outages == []
+
+
+def grid_operator_of(site):
+    site.operations.grid_operator = demo_grid_operator(site.state)
+    return site.operations.grid_operator
+
+
+DIM = f"{BASE}/grid_operator/limit"
+
+
+async def test_the_grid_operator_dims_over_mqtt_and_takes_back(broker, site, ear):
+    grid_operator = grid_operator_of(site)
+    async with site.running(broker.port):
+        await ear.hear(GARAGE)
+
+        await ear.say(f"{DIM}/set", b'{"reason": "grid full"}')
+        await site.heeds_a_sentinel(ear)
+        dimmed = grid_operator.status()
+        await ear.say(f"{DIM}/set", b"")
+        await site.heeds_a_sentinel(ear)
+
+    assert (dimmed["limit_w"], dimmed["source"]) == (4200.0, "mqtt")
+    assert grid_operator.status()["dimmed"] is False
+
+
+async def test_a_dimming_that_makes_no_sense_is_refused_in_words(broker, site, ear):
+    grid_operator_of(site)
+    async with site.running(broker.port):
+        await ear.hear(GARAGE)
+
+        await ear.say(f"{DIM}/set", b'{"total_w": -1}')
+
+        assert b"total_w" in await ear.hear(f"{DIM}/error")
+
+
+async def test_a_heartbeat_that_the_broker_kept_is_none(broker, site, ear):
+    heard = []
+    site.operations.grid_operator = SimpleNamespace(heard=heard.append)
+    await ear.say(f"{BASE}/grid_operator/heartbeat", b"1", is_retained=True)
+    async with site.running(broker.port):
+        await ear.hear(GARAGE)
+        await site.heeds_a_sentinel(ear)
+        from_the_past = list(heard)
+        await ear.say(f"{BASE}/grid_operator/heartbeat", b"1")
+        await site.heeds_a_sentinel(ear)
+
+    assert from_the_past == []
+    assert len(heard) == 1

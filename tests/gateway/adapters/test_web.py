@@ -30,6 +30,7 @@ from tests.gateway.adapters.demo_site import (
     cloud_away,
     demo_config,
     demo_counters,
+    demo_grid_operator,
     demo_operations,
 )
 from tests.support.web_server import serving
@@ -449,3 +450,41 @@ async def test_the_journal_of_nobody_at_no_time_is_refused_in_words(web, query, 
 
     assert refused.status_code == status
     assert refused.json()["advice"]
+
+
+async def test_the_grid_operator_dims_and_takes_back(web, desk):
+    desk.operations.grid_operator = demo_grid_operator(desk.state)
+    path = "/api/v1/grid-operator"
+
+    dimmed = await web.put(f"{path}/limit", json={"reason": "grid full"}, headers=bearer(OPERATOR))
+    await desk.operations.grid_operator.keep()
+    evidence = await web.get(f"{path}/evidence?format=csv", headers=bearer(VIEWER))
+    released = await web.delete(f"{path}/limit", headers=bearer(OPERATOR))
+    after = await web.get(path, headers=bearer(VIEWER))
+
+    assert (dimmed.json()["dimmed"], dimmed.json()["limit_w"]) == (True, 4200.0)
+    assert dimmed.json()["reason"] == "grid full"
+    assert "dimmed,rest,operator-tablet,grid full" in evidence.text
+    assert released.status_code == 204
+    assert after.json()["dimmed"] is False
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "limit"), ("DELETE", "limit"), ("POST", "heartbeat")],
+)
+async def test_a_viewer_does_not_dim(web, desk, method, path):
+    desk.operations.grid_operator = demo_grid_operator(desk.state)
+
+    refused = await web.request(
+        method, f"/api/v1/grid-operator/{path}", json={}, headers=bearer(VIEWER)
+    )
+
+    assert refused.status_code == 403
+
+
+async def test_a_site_that_nobody_may_dim_says_so(web):
+    refused = await web.get("/api/v1/grid-operator", headers=bearer(OPERATOR))
+
+    assert refused.status_code == 404
+    assert "grid_operator" in refused.json()["advice"]

@@ -1,0 +1,64 @@
+"""The grid operator dims a running site, and proves it afterwards, over a restart."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import httpx
+
+from gateway.simulation.cars import Car
+from tests.scenarios.test_journal import HEADERS, WEB
+from tests.scenarios.test_limits import live
+
+PATH = "/api/v1/grid-operator"
+
+
+async def test_dimming_reaches_the_car_survives_a_restart_and_leaves_evidence(depot_of):
+    async with depot_of("ocpp1.6", web=WEB, grid_operator={}) as depot:
+        bench = await depot.station("CP-01", "ocpp1.6")
+        await depot.set_up(bench)
+        await bench.charge(Car(max_current_a=32))
+        await live(bench, depot, lambda: bench.limit_a() >= 16, speed=5)
+        await live(bench, depot, lambda: depot.evse("CP-01").measured, speed=5)
+        async with httpx.AsyncClient(base_url=depot.listening.web_url, headers=HEADERS) as http:
+            await http.put(f"{PATH}/limit", json={"reason": "grid full"})
+            await live(bench, depot, lambda: bench.limit_a() == 6.0, speed=2)
+            bench.pass_time(12)
+            await bench.settled()
+            await depot.until(lambda: (depot.evse("CP-01").measured or [99])[0] <= 6.1)
+            rule = depot.evse("CP-01").limited_by.rule
+        await depot.stop()
+        await depot.start()
+        async with httpx.AsyncClient(base_url=depot.listening.web_url, headers=HEADERS) as http:
+            kept = (await http.get(PATH)).json()
+            evidence = (await http.get(f"{PATH}/evidence")).json()
+
+        assert rule == "grid_operator"
+        assert (kept["dimmed"], kept["limit_w"], kept["set_by"]) == (True, 4200, "tablet")
+        assert [line["what"] for line in evidence][:1] == ["dimmed"]
+        assert evidence[0]["cars_w"] > 4200 >= evidence[0]["after_w"]
+        assert evidence[0]["reason"] == "grid full"
+
+
+@asynccontextmanager
+async def silent_module():
+    """A Modbus module that takes connections and never says a word."""
+
+    async def swallow(reader, writer):
+        await reader.read()
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    try:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+async def test_a_contact_that_cannot_be_read_dims(depot_of):
+    async with silent_module() as url:
+        contact = {"input": {"url": url, "poll_s": 0.1, "max_age_s": 0.1}}
+        async with depot_of("ocpp1.6", grid_operator=contact) as depot:
+            desk = depot.gateway.operations.grid_operator
+
+            await depot.until(lambda: desk.status()["dimmed"])
+
+            assert desk.status()["source"] == "fail_safe"
