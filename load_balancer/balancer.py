@@ -11,7 +11,7 @@ Rule 4: A failure - a lost meter, a lost station, an unknown limit - raises nobo
 Rule 5: Same history, same decision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import add, gt, sub
 
 from load_balancer.circuits import CircuitNode, CircuitTree
@@ -23,6 +23,7 @@ from load_balancer.decision import (
     LimitCut,
     MeterBack,
     MeterLost,
+    Turn,
 )
 from load_balancer.evse_memory import Distrust, EvseMemory, deci_amps_below
 from load_balancer.explanation import Situation
@@ -40,7 +41,7 @@ from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Rule
 from load_balancer.steering import LIVE, Cut, Pace, Room, Steering
 from load_balancer.tally import Tally
-from load_balancer.turns import Turns
+from load_balancer.turns import Turns, queue
 from site_config.model import OnLoss, Site
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "MeterLost",
     "MeterReading",
     "SiteInputs",
+    "Turn",
 ]
 
 STRICTNESS = {OnLoss.HOLD: 0, OnLoss.SAFE: 1, OnLoss.PANIC: 2}
@@ -99,7 +101,9 @@ class Balancer:
         events = self._observe_meters(circuits, bearable_da, now)
         self._obey_meters()
 
-        demanding = self._turns.in_order([m for m in self._memories if m.is_demanding], now)
+        clock_s = now if inputs.clock_s is None else inputs.clock_s
+        wanting = [memory for memory in self._memories if memory.is_demanding]
+        demanding = self._turns.in_order(wanting, clock_s, now)
         room, fixed_da = self._room(allowed_da, bearable_da)
         cuts = self._steering.cut(demanding, room, now)
         self._steering.share(demanding, room, now)
@@ -128,7 +132,9 @@ class Balancer:
         )
         events += [self._told(cut, situation) for cut in cuts]
         return Decision(
-            limits=self._tell(cuts, situation, now),
+            limits=self._tell(
+                cuts, situation, now, queue(demanding, self._tree.paths, clock_s, now)
+            ),
             circuits={
                 circuit.id: self._circuit(circuit, situation, promised_da)
                 for circuit in self._tree.circuits
@@ -277,7 +283,13 @@ class Balancer:
             to_a=cut.memory.next_da / 10,
         )
 
-    def _tell(self, cuts: Sequence[Cut], situation: Situation, now: float) -> dict[EvseKey, Limit]:
+    def _tell(
+        self,
+        cuts: Sequence[Cut],
+        situation: Situation,
+        now: float,
+        turns: Mapping[EvseMemory, Turn],
+    ) -> dict[EvseKey, Limit]:
         cut_at = {cut.memory: cut.node for cut in cuts}
 
         def is_held(memory: EvseMemory) -> bool:
@@ -290,7 +302,7 @@ class Balancer:
         for memory in self._memories:
             if not (is_calm and memory.is_as_explained()):
                 reason = situation.explain(memory, cut_at.get(memory), is_held)
-                memory.tell(reason, now)
+                memory.tell(reason, now, turns.get(memory))
             limits[memory.node.key] = memory.limit
         return limits
 

@@ -4,6 +4,7 @@ Currents are A RMS per phase, positive = towards the vehicle.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from load_balancer.inputs import EvseKey
 from load_balancer.phases import Phase, PhaseCurrents
@@ -11,11 +12,22 @@ from load_balancer.reasons import Reason, Rule
 from site_config.model import OnLoss
 
 
+class Turn(NamedTuple):
+    """The place of one who waits for current to become free."""
+
+    place: int
+    """1 is next."""
+    expected_at: float
+    """When his turn should come if nobody comes or goes; monotonic seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     limit_a: float
     """Whole tenths; 0 or at least the EVSE's minimum."""
     reason: Reason
+    turn: Turn | None = None
+    """None: it does not wait for others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,17 @@ class Plan(NamedTuple):
     """Until then."""
 
 
+class Claimant(NamedTuple):
+    """Who shares."""
+
+    demand: Demand
+    plan: Plan | None
+    """None: he keeps his fair share."""
+    fair: Share
+    is_fresh: bool = False
+    """He gets his minimum however much time he has."""
+
+
 class Departures:
     """Divides shares anew by what is known of departures.
 
@@ -44,47 +55,41 @@ class Departures:
         self._paths, self._voltage_v = paths, voltage_v
 
     def divide(
-        self,
-        room_da: Sequence[int],
-        demands: Sequence[Demand],
-        plans: Sequence[Plan | None],
-        fair: Sequence[Share],
-        now: float,
+        self, room_da: Sequence[int], claimants: Sequence[Claimant], now: float
     ) -> list[Share]:
-        """Return a share for each demand; no node carries more than its room.
-
-        Args:
-            plans: for each demand; None: it keeps its fair share.
-            fair: for each demand.
-        """
+        """Return a share for each; no node carries more than its room."""
+        demands = [claimant.demand for claimant in claimants]
         filling = _Filling(room_da, demands, self._paths)
-        order = self._in_order(demands, plans)
-        for index, share in enumerate(fair):
-            if plans[index] is None:
-                filling.give(index, share.limit_da)
-        for index in order:
-            plan = plans[index]
-            if plan is not None:
-                filling.admit(index, self._needed_da(demands[index], plan, now))
-        unplanned = [index for index, plan in enumerate(plans) if plan is None]
-        for index in (*order, *unplanned):
+        for index, claimant in enumerate(claimants):
+            if claimant.plan is None:
+                filling.give(index, claimant.fair.limit_da)
+        order = self._in_order(claimants)
+        for index, _ in order:
+            if claimants[index].is_fresh and claimants[index].fair.limit_da > 0:
+                filling.raise_to(index, 0)
+        for index, plan in order:
+            filling.raise_to(index, self._needed_da(demands[index], plan, now))
+        for index, _ in order:
             filling.top_up(index)
+        for index, claimant in enumerate(claimants):
+            if claimant.plan is None:
+                filling.top_up(index)
         return [
-            share if plan is None and share.limit_da == limit_da else Share(limit_da, bound)
-            for plan, share, limit_da, bound in zip(
-                plans, fair, filling.limits_da, filling.bounds, strict=True
+            fair if plan is None and fair.limit_da == limit_da else Share(limit_da, bound)
+            for (_, plan, fair, _), limit_da, bound in zip(
+                claimants, filling.limits_da, filling.bounds, strict=True
             )
         ]
 
-    def _in_order(self, demands: Sequence[Demand], plans: Sequence[Plan | None]) -> list[int]:
-        """Return the indices of those with a plan, the most urgent first."""
-        claims = []
-        for index, (demand, plan) in enumerate(zip(demands, plans, strict=True)):
+    def _in_order(self, claimants: Sequence[Claimant]) -> list[tuple[int, Plan]]:
+        """Return the indices and plans of those who have one, the most urgent first."""
+        urgencies = []
+        for index, (demand, plan, _, _) in enumerate(claimants):
             if plan is not None:
                 full_w = self._power_w(demand, max(1, demand.maximum_da))
                 wish_s = plan.wanted_wh / full_w * 3600.0 / demand.weight
-                claims.append((plan.departs_at + WISH_COUNTS * wish_s, index))
-        return [index for _, index in sorted(claims)]
+                urgencies.append((plan.departs_at + WISH_COUNTS * wish_s, index, plan))
+        return [(index, plan) for _, index, plan in sorted(urgencies)]
 
     def _needed_da(self, demand: Demand, plan: Plan, now: float) -> int:
         """Return the current that gets the vehicle ready in time, if it flows all the time."""
@@ -114,16 +119,18 @@ class _Filling:
         for node in self._nodes[index]:
             self._left_da[node] -= limit_da
 
-    def admit(self, index: int, needed_da: int) -> None:
-        """Let it begin with what it needs, or as much of that as there is, if it may at all."""
+    def raise_to(self, index: int, needed_da: int) -> None:
+        """Give it what it needs, or as much of that as there is: its minimum or nothing."""
         demand, tightest = self._demands[index], self._tightest(index)
         if demand.maximum_da < max(1, demand.minimum_da):
             return
-        free_da = self._left_da[tightest] // demand.step_da * demand.step_da
-        limit_da = max(demand.minimum_da, min(max(needed_da, demand.step_da), free_da))
-        if 0 < limit_da <= self._left_da[tightest]:
-            self.give(index, limit_da)
-        else:
+        given_da = self.limits_da[index]
+        free_da = given_da + max(0, self._left_da[tightest])
+        rounded_da = free_da - free_da % demand.step_da
+        limit_da = max(demand.minimum_da, min(max(needed_da, demand.step_da), rounded_da))
+        if given_da < limit_da <= free_da:
+            self.give(index, limit_da - given_da)
+        elif given_da == 0:
             self.bounds[index] = tightest
 
     def top_up(self, index: int) -> None:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from load_balancer.allocation import Demand, Share
 from load_balancer.circuits import EvseNode
-from load_balancer.decision import Limit
+from load_balancer.decision import Limit, Turn
 from load_balancer.departures import Plan
 from load_balancer.inputs import Ceiling, EvseInput
 from load_balancer.learning import PhaseUse, UnusedOffer
@@ -33,6 +33,10 @@ CONFIRM_WITHIN_S = 12.0
 """A station that has not confirmed a limit by then is taken not to follow it."""
 STUBBORN_AFTER_S = 30.0
 """One that still takes more than it was told after so long may be paused for it."""
+
+SHORTEST_RUN_S = 210.0
+"""Who begins goes on for so long, if there is a minimum for him at all: a vehicle that is paused
+before it has woken up, or learnt what it may have, falls asleep."""
 
 DISOBEDIENT_FROM_DA = 10
 """Up to this, more than allowed is an inaccurate meter; above, a station that does not obey."""
@@ -69,13 +73,13 @@ class EvseMemory:
         self._own_maximum = Ceiling(Rule.EVSE_MAXIMUM, node.maximum_a)
         self._report_age_s = 2 * report_interval_s
 
-        self.limit_da = 0
-        self.changed_at = self.settled_at = self._learnt_at = -inf
+        self.limit_da = self._before_da = 0
+        """The second: until it has settled, the highest limit it may still be following."""
+        self.changed_at = self.settled_at = self._learnt_at = self._begun_at = -inf
         """When it was last told another limit, or began to want one; when the vehicle follows
-        that, or never will; when what it draws was last learnt from."""
+        that, or never will; when what it draws was last learnt from; when it was last allowed to
+        charge after a pause."""
         self._is_confirmed = True
-        self._before_da = 0
-        """Until it has settled, the highest limit it may still be following."""
         self.reason: Reason | None = None
         self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
         self.has_charged = False
@@ -138,6 +142,10 @@ class EvseMemory:
         limit_da = self.in_steps(min(limit_da, self.maximum_da))
         return limit_da if limit_da >= self.minimum_da else 0
 
+    def has_just_begun(self, now: float) -> bool:
+        """Return whether it charges, and has not done so for long."""
+        return self.limit_da > 0 and now - self._begun_at < SHORTEST_RUN_S
+
     def in_steps(self, limit_da: int) -> int:
         """Round a limit down to what its station takes."""
         return limit_da - limit_da % self.step_da
@@ -152,17 +160,20 @@ class EvseMemory:
             and self.reason.rule in STEADY_RULES
         )
 
-    def tell(self, reason: Reason, now: float) -> None:
-        """Remember that it is told `next_da`, and why."""
+    def tell(self, reason: Reason, now: float, turn: Turn | None = None) -> None:
+        """Remember that it is told `next_da`, and why; and when it may expect its turn."""
         self._explained = self.share
         if self.next_da != self.limit_da:
             still_allowed_da = self._before_da if now < self.settled_at else 0
             self._begin_to_settle(max(self.limit_da, still_allowed_da), now)
+            if self.limit_da == 0:
+                self._begun_at = now
             self.limit_da = self.next_da
         self.has_charged = self.is_demanding and (self.has_charged or self.limit_da > 0)
-        if reason is not self.reason or self.limit.limit_a != self.limit_da / 10:
+        is_same = reason is self.reason and turn == self.limit.turn
+        if not is_same or self.limit.limit_a != self.limit_da / 10:
             self.reason = reason
-            self.limit = Limit(self.limit_da / 10, reason)
+            self.limit = Limit(self.limit_da / 10, reason, turn)
 
     def _begin_to_settle(self, before_da: int, now: float) -> None:
         self._before_da = before_da

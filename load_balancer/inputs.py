@@ -76,3 +76,6 @@ class SiteInputs:
 
     evses: tuple[EvseInput, ...]
     circuits: tuple[CircuitInput, ...] = ()
+    clock_s: float | None = None
+    """The time on the wall, seconds since 1970: turns change on its quarter hours. None: on those
+    of the monotonic clock."""

@@ -12,7 +12,7 @@ from operator import sub
 
 from load_balancer.allocation import Demand, Share, allocate
 from load_balancer.circuits import CircuitTree
-from load_balancer.departures import Departures
+from load_balancer.departures import Claimant, Departures
 from load_balancer.evse_memory import STUBBORN_AFTER_S, EvseMemory
 
 RISE_FROM_DA = 5
@@ -161,9 +161,11 @@ class Steering:
             is_kept = 0 < share.limit_da <= memory.floor_da
             memory.share = Share(memory.next_da, share.bound) if is_kept else share
         if has_plans and is_obeyed:
-            plans = [memory.plan for memory in demanding]
-            fair = [memory.share for memory in demanding]
-            shares = self._departures.divide(room.to_rise_da, demands, plans, fair, now)
+            claimants = [
+                Claimant(m.demand, m.plan, m.share, not m.has_charged or m.has_just_begun(now))
+                for m in demanding
+            ]
+            shares = self._departures.divide(room.to_rise_da, claimants, now)
             for memory, share in zip(demanding, shares, strict=True):
                 memory.share = share
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from load_balancer.allocation import Demand, allocate
-from load_balancer.departures import Departures, Plan
+from load_balancer.departures import Claimant, Departures, Plan
 
 NOW = 10_000.0
 HOUR_S = 3600.0
@@ -18,13 +18,17 @@ def plan(hours, ampere_hours):
     return Plan(NOW + hours * HOUR_S, ampere_hours * VOLTAGE_V)
 
 
-def divided(room_da, plans, *, step_da=1, minimum_da=60, maximum_da=320, weights=None):
+def divided(room_da, plans, *, fresh=(), step_da=1, minimum_da=60, maximum_da=320, weights=None):
     demands = [
         Demand((0,), minimum_da, maximum_da, weight, step_da)
         for weight in weights or [1.0] * len(plans)
     ]
     fair = allocate([room_da], [-1], demands)
-    shares = Departures(ONE_NODE, VOLTAGE_V).divide([room_da], demands, plans, fair, NOW)
+    claimants = [
+        Claimant(*asked, n in fresh)
+        for n, asked in enumerate(zip(demands, plans, fair, strict=True))
+    ]
+    shares = Departures(ONE_NODE, VOLTAGE_V).divide([room_da], claimants, NOW)
     return [share.limit_da for share in shares]
 
 
@@ -54,6 +58,10 @@ def test_one_conductor(room_da, plans, expected_da):
 
 def test_shares_are_what_the_station_takes():
     assert divided(325, [plan(8, 41), plan(2, 41)], step_da=10) == [60, 260]
+
+
+def test_who_just_came_gets_his_minimum_however_much_time_he_has():
+    assert divided(320, [plan(2, 80), plan(9, 80)], fresh=(1,)) == [260, 60]
 
 
 def test_a_weight_brings_a_large_wish_forward():
@@ -87,7 +95,11 @@ def test_every_promise_of_fair_shares_holds(room_da, asked):
     plans = [plan for *_, plan in asked]
     fair = allocate(room_da, PARENTS, demands)
 
-    shares = Departures(PATHS, VOLTAGE_V).divide(room_da, demands, plans, fair, NOW)
+    claimants = [
+        Claimant(*asked, n % 3 == 0)
+        for n, asked in enumerate(zip(demands, plans, fair, strict=True))
+    ]
+    shares = Departures(PATHS, VOLTAGE_V).divide(room_da, claimants, NOW)
 
     left_da = list(room_da)
     for demand, share in zip(demands, shares, strict=True):
@@ -100,7 +112,7 @@ def test_every_promise_of_fair_shares_holds(room_da, asked):
         if known is None:
             assert share.limit_da >= before.limit_da
         elif share.limit_da == 0 and demand.maximum_da >= max(1, demand.minimum_da):
-            assert free_da < max(1, demand.minimum_da)
+            assert free_da < max(demand.step_da, demand.minimum_da)
         if 0 < share.limit_da <= demand.maximum_da - demand.step_da:
             assert free_da < demand.step_da
             assert share.bound is not None
