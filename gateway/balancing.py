@@ -115,7 +115,7 @@ class SiteView:
             self._evse(EvseKey(name, evse_id), evse, now, at)
             for name, evse_id, evse in self.state.evse_states()
         )
-        return SiteInputs(evses, tuple(self._circuits(at)))
+        return SiteInputs(evses, tuple(self._circuits(at)), at.timestamp())
 
     def _evse(self, key: EvseKey, evse: EvseState, now: float, at: datetime) -> EvseInput:
         is_running = evse.transaction_id is not None
