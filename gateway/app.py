@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -33,7 +32,6 @@ from gateway.cloud_speech import CloudSpeech
 from gateway.commands import StatusAnswer
 from gateway.commissioning.procedure import Procedure
 from gateway.dimming_desk import DimmingDesk
-from gateway.errors import StoreFailed
 from gateway.events import (
     AuthorizeAsked,
     IdToken,
@@ -45,6 +43,7 @@ from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.meter_news import MeterNews
 from gateway.metrics import Counters
+from gateway.night import Night
 from gateway.parts import Parts
 from gateway.records import Enqueue, Kept, SaveSlot, SaveTransaction, SetAside, Write
 from gateway.restocking import Restocking
@@ -66,7 +65,6 @@ ROUND_S = 1.0
 ROUNDS_APART_S = 0.1
 """And no closer than this, however many stations speak at once."""
 HOUSEKEEPING_S = 1.0
-STORAGE_LOOK_S = 10.0
 VERDICT_DEADLINE_S = 5.0
 """A driver waits no longer for the cloud; then the site decides."""
 DATABASE = "gateway.db"
@@ -333,6 +331,7 @@ class Gateway:
     async def run_until(
         self, stop: asyncio.Event, on_listening: Callable[[Listening], None]
     ) -> None:
+        keeping = StorageKeeping(self.parts, self.store, self.commit, log.warning, asyncio.sleep)
         meters = MeterNews(self.state, self.counters, self.parts.problem, self._unbalanced.set)
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -340,7 +339,7 @@ class Gateway:
                 for work in (
                     self._balance(),
                     self._keep_house(),
-                    self._keep_storage(),
+                    keeping.run(self.clock, self.wall_clock),
                     stop.wait() if self.commissioning else self.uplink.run(),
                     poll_meters(
                         self.site,
@@ -348,8 +347,8 @@ class Gateway:
                         tell_health=meters.health,
                         clock=self.clock,
                     ),
-                    run_schedule(self.site, self._window_edge),
                     watch_input(self.site.grid_operator, self.grid_operator, self.clock),
+                    self._keep_hours(),
                     systemd.keep_watchdog_quiet(),
                     self._serve_web(on_listening),
                     self._publish(),
@@ -389,22 +388,17 @@ class Gateway:
             await house.keep(self.clock(), self.wall_clock())
             await asyncio.sleep(HOUSEKEEPING_S)
 
-    async def _keep_storage(self) -> None:
-        keeping = StorageKeeping(
-            bounds=self.site.storage,
-            shelves=self.store,
-            outbox=self.outbox,
-            state=self.state.storage,
-            is_cloud_away=lambda: not self.cloud.registration.is_registered,
-            commit=self.commit,
-            problem=self.parts.problem,
-            warn=log.warning,
+    async def _keep_hours(self) -> None:
+        night = Night(
+            self.parts,
+            self.store,
+            self.commit,
+            log=log.info,
             pause=asyncio.sleep,
+            clock_utc=self.wall_clock,
         )
-        while True:
-            with suppress(StoreFailed):  # told by the store itself
-                await keeping.look(self.clock(), self.wall_clock())
-            await asyncio.sleep(STORAGE_LOOK_S)
+        missed = await night.is_missed()
+        await run_schedule(self.site, self._window_edge, night.work, is_night_missed=missed)
 
     async def _serve_web(self, on_listening: Callable[[Listening], None]) -> None:
         if self.site.web is None:

@@ -144,12 +144,9 @@ def backup(
     data: DataDir = DEFAULT_DATA,
 ) -> None:
     """Copy the database as it is at one instant; the gateway may be running."""
-    from gateway.adapters.store_file import back_up
+    from gateway.adapters.store_commands import write_backup
 
-    source = _database(data)
-    with console.status(f"copying {source} to {target}"):
-        back_up(source, target)
-    console.print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
+    raise typer.Exit(write_backup(_database(data), target, console))
 
 
 @app.command()

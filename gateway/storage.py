@@ -9,14 +9,14 @@ What is billed is accepted whatever the bounds say, until the disk itself refuse
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from gateway.errors import StoreFailed
-from gateway.outbox import Depth, Outbox
+from gateway.outbox import Depth
+from gateway.parts import Parts
 from gateway.records import LaneBacklog, OutboxRow, StoreSize, Thin, Write
-from gateway.site_state import StorageState
 from gateway.thinning import LaneThinning
 from site_config.model import Storage
 
@@ -27,6 +27,7 @@ RESERVE_BYTES = 50_000_000
 PAGE_ROWS = 500
 BREATH_S = 0.05
 """Between two pages, so that stations are answered meanwhile."""
+LOOK_S = 10.0
 IN_VAIN_S = 3600.0
 """After a pass that found nothing to thin."""
 MB = 1_000_000
@@ -71,82 +72,102 @@ class Shelves(Protocol):
     async def shrink(self) -> bool: ...
 
 
-@dataclass(slots=True)
 class StorageKeeping:
-    bounds: Storage
-    shelves: Shelves
-    outbox: Outbox
-    state: StorageState
-    is_cloud_away: Callable[[], bool]
-    commit: Callable[[Sequence[Write]], Awaitable[None]]
-    problem: Callable[[str, str], None]
-    """Sets, or with an empty reason clears, why the site is degraded."""
-    warn: Callable[[str], None]
-    pause: Callable[[float], Awaitable[None]]
-    _not_before: float = 0.0
-    """Monotonic; nothing can be thinned until then."""
+    """Keeps the store within its bounds.
+
+    Args:
+        warn: takes a log line.
+        pause: sleeps so many seconds.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        shelves: Shelves,
+        commit: Callable[[Sequence[Write]], Awaitable[None]],
+        warn: Callable[[str], None],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.bounds = parts.site.storage
+        self._registration = parts.cloud.registration
+        self._shelves = shelves
+        self._outbox = parts.outbox
+        self._state = parts.state.storage
+        self._commit = commit
+        self._problem = parts.problem
+        self._warn = warn
+        self._pause = pause
+        self._not_before = 0.0
+        """Monotonic; nothing can be thinned until then."""
+
+    async def run(self, clock: Callable[[], float], wall_clock: Callable[[], datetime]) -> None:
+        """Look every few seconds. Never returns."""
+        while True:
+            with suppress(StoreFailed):  # told by the store itself
+                await self.look(clock(), wall_clock())
+            await self._pause(LOOK_S)
 
     async def look(self, now: float, at: datetime) -> None:
         """Measure, tell, thin where it must be, and give freed room back to the disk."""
         fill = await self._measure(at)
-        must_thin = fill.share >= (THIN_FROM if self.is_cloud_away() else 1.0)
+        must_thin = fill.share >= (1.0 if self._registration.is_registered else THIN_FROM)
         if must_thin and now >= self._not_before:
             thinned = await self._thin(at)
             if not thinned:
                 self._not_before = now + IN_VAIN_S
             fill = await self._measure(at)
-            self.warn(f"storage.thinned rows={thinned} now={fill.share:.2f}")
-        while await self.shelves.shrink():
-            await self.pause(BREATH_S)
+            self._warn(f"storage.thinned rows={thinned} now={fill.share:.2f}")
+        while await self._shelves.shrink():
+            await self._pause(BREATH_S)
 
     async def _measure(self, at: datetime) -> Fill:
-        size, depth = await self.shelves.size(), self.outbox.depth()
+        size, depth = await self._shelves.size(), self._outbox.depth()
         fill = Fill.of(self.bounds, size, depth, at)
-        state = self.state
+        state = self._state
         state.share, state.used_bytes = fill.share, size.used_bytes
         is_alarm = fill.share >= (ALARM_TO if state.is_alarm else ALARM_FROM)
         if is_alarm is not state.is_alarm:
             word = "filling" if is_alarm else "relieved"
-            self.warn(f'storage.{word} share={fill.share:.2f} reason="{fill.what}"')
+            self._warn(f'storage.{word} share={fill.share:.2f} reason="{fill.what}"')
         state.is_alarm = is_alarm
         thinned = f"; {state.thinned_rows} meter values thinned" if state.thinned_rows else ""
         reason = f"the store is {fill.share:.0%} full: {fill.what}{thinned}"
-        self.problem("storage", reason if is_alarm else "")
+        self._problem("storage", reason if is_alarm else "")
         return fill
 
     async def _thin(self, at: datetime) -> int:
         """Pass once through the lanes, until there is room; return how many rows went."""
         thinned = 0
-        lanes = await self.shelves.lanes()
+        lanes = await self._shelves.lanes()
         for lane in sorted(lanes, key=lambda lane: lane.pending, reverse=True):
             thinned += await self._thin_lane(lane.lane, self._cutoff(at))
-            fill = Fill.of(self.bounds, await self.shelves.size(), self.outbox.depth(), at)
+            fill = Fill.of(self.bounds, await self._shelves.size(), self._outbox.depth(), at)
             if fill.share < THIN_TO:
                 break
         return thinned
 
     def _cutoff(self, at: datetime) -> datetime | None:
         """Return how old what goes must be: pressure of age alone spares what is young."""
-        depth = self.outbox.depth()
+        depth = self._outbox.depth()
         rows = (depth.pending + depth.quarantined) / self.bounds.max_rows
-        if max(rows, self.state.used_bytes / (self.bounds.max_mb * MB)) >= THIN_TO:
+        if max(rows, self._state.used_bytes / (self.bounds.max_mb * MB)) >= THIN_TO:
             return None
         return at - timedelta(days=self.bounds.max_age_days * THIN_TO)
 
     async def _thin_lane(self, lane: str, before: datetime | None) -> int:
         thinning, after_id, thinned = LaneThinning(before), 0, 0
-        while rows := await self.shelves.read_lane(lane, after_id, PAGE_ROWS):
+        while rows := await self._shelves.read_lane(lane, after_id, PAGE_ROWS):
             after_id = rows[-1].id
-            if going := self.outbox.forget(lane, thinning.take(rows)):
+            if going := self._outbox.forget(lane, thinning.take(rows)):
                 await self._delete(lane, going)
                 thinned += len(going)
-                self.state.thinned_rows += len(going)
-            await self.pause(BREATH_S)
+                self._state.thinned_rows += len(going)
+            await self._pause(BREATH_S)
         return thinned
 
     async def _delete(self, lane: str, row_ids: tuple[int, ...]) -> None:
         try:
-            await self.commit([Thin(row_ids)])
+            await self._commit([Thin(row_ids)])
         except StoreFailed:
-            self.outbox.kept_after_all(lane, row_ids)
+            self._outbox.kept_after_all(lane, row_ids)
             raise

@@ -1,11 +1,12 @@
-"""When the clock on the wall changes a limit: the edges of the weekly windows, by apscheduler.
+"""What happens by the clock on the wall, by apscheduler: edges of the weekly windows, the night.
 
 Which windows are open is decided by `circuit_limits`, at any instant; this only makes sure that the
 balancer looks at the very second, in the site's time zone, through daylight saving.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -13,9 +14,19 @@ from apscheduler.triggers.cron import CronTrigger
 
 from site_config.model import LimitWindow, Site
 
+CATCH_UP_AFTER = timedelta(minutes=10)
+"""After the start, when the night's work was missed: the site has its stations back by then."""
 
-async def run_schedule(site: Site, edge: Callable[[str], None]) -> None:
-    """Call `edge` with a log line whenever a limit window opens or closes. Never returns."""
+
+async def run_schedule(
+    site: Site,
+    edge: Callable[[str], None],
+    night: Callable[[], Awaitable[None]],
+    *,
+    is_night_missed: bool,
+) -> None:
+    """Call `edge` with a log line whenever a limit window opens or closes, `night` once a day at
+    `storage.backup_at`, and soon after the start if the last one was missed. Never returns."""
     scheduler = AsyncIOScheduler(timezone=ZoneInfo(site.site.timezone))
     for name, circuit in site.circuits.items():
         for window in circuit.limit_windows:
@@ -25,6 +36,12 @@ async def run_schedule(site: Site, edge: Callable[[str], None]) -> None:
                     f'reason="{window.reason}"'
                 )
                 scheduler.add_job(edge, trigger, args=[line], misfire_grace_time=None)
+    at = site.storage.backup_at
+    daily = _at(at.hour, at.minute, "*", site.site.timezone)
+    scheduler.add_job(night, daily, misfire_grace_time=None, coalesce=True)
+    if is_night_missed:
+        soon = datetime.now(UTC) + CATCH_UP_AFTER
+        scheduler.add_job(night, "date", run_date=soon, misfire_grace_time=None)
     scheduler.start()
     try:
         await asyncio.Event().wait()

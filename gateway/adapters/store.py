@@ -20,7 +20,14 @@ from typing import IO, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import aiosqlite
 
-from gateway.adapters import store_dimming, store_file, store_journal, store_reads, store_salvage
+from gateway.adapters import (
+    store_backups,
+    store_dimming,
+    store_file,
+    store_journal,
+    store_reads,
+    store_salvage,
+)
 from gateway.adapters.store_writes import Statement, gathered, statements
 from gateway.errors import StoreFailed
 from gateway.journal import JournalEntry, JournalOf
@@ -221,6 +228,30 @@ class Store:
     async def backup(self, target: str | Path) -> None:
         """Copy the store as it is at one instant; `target` is replaced whole or not at all."""
         await asyncio.to_thread(store_file.back_up, self._path, Path(target))
+
+    async def newest_copy_at(self, folder: str) -> datetime | None:
+        """Return when the newest copy in `folder` was made; None: there is none."""
+        return await asyncio.to_thread(store_backups.newest_at, self._path.parent / folder)
+
+    async def look_over(self, folder: str, kept: int, at: datetime) -> str:
+        """Check all of the store, on a copy that becomes the newest of the `kept` in `folder`.
+
+        A relative folder lies beside the file. Returns a log line. With 0 kept the file itself is
+        checked. What is found damaged is made anew at once. Raises `StoreFailed`.
+        """
+        try:
+            if kept == 0:
+                found = await asyncio.to_thread(store_backups.verdict, self._path)
+                if found != "ok":
+                    raise store_file.Damaged(found)
+                return "store.checked result=ok"
+            place = self._path.parent / folder
+            copy = await asyncio.to_thread(store_backups.keep_copy, self._path, place, kept, at)
+        except store_file.Damaged as error:
+            self._damage = str(error)
+            self._wake.set()
+            raise
+        return f"backup.made file={copy}"
 
     async def size(self) -> StoreSize:
         """Measure the file and its disk."""

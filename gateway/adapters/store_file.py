@@ -89,7 +89,10 @@ def prepare(connection: sqlite3.Connection) -> None:
     try:
         connection.executescript(_PREPARE)
         _look_over(connection)
-        store_schema.refuse_newer(store_schema.version_of(connection))
+        version = store_schema.version_of(connection)
+        store_schema.refuse_newer(version)
+        if 0 < version < store_schema.newest_version():
+            _keep_as_before(connection, version)
         store_schema.migrate(connection)
     except sqlite3.DatabaseError as error:
         if is_damage(error):
@@ -258,6 +261,25 @@ def is_missing(path: Path) -> bool:
     """Whether a gateway has run here, and its file is gone or empty."""
     is_empty = not path.exists() or path.stat().st_size == 0
     return is_empty and path.with_name(path.name + ".lock").exists()
+
+
+def _keep_as_before(connection: sqlite3.Connection, version: int) -> None:
+    """Copy the file beside itself before a migration: for whoever must go back to the old program.
+
+    Without room for it the migration goes on: it is carried out whole or not at all.
+    """
+    [(_, _, name)] = connection.execute("PRAGMA database_list").fetchall()
+    target = Path(name).with_name(f"{Path(name).name}.schema-{version}")
+    partial = target.with_name(target.name + ".partial")
+    try:
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        copy_pages(connection, partial, lambda done, total: None)
+        partial.replace(target)
+        log.info("store.kept_as_before schema=%d file=%s", version, target)
+    except (sqlite3.Error, OSError) as error:
+        partial.unlink(missing_ok=True)
+        log.warning('store.not_kept_as_before schema=%d reason="%s"', version, error)
 
 
 def _look_over(connection: sqlite3.Connection) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -73,19 +74,25 @@ class Keeping:
 
     def __init__(self, store, bounds):
         self.store, self.outbox = store, Outbox(Delivery())
-        self.problems, self.said, self.is_away = {}, [], True
+        self.problems, self.said = {}, []
         self.state = StorageState()
-        self.keeping = StorageKeeping(
-            bounds=bounds,
-            shelves=store,
+        self.registration = SimpleNamespace(is_registered=False)
+        parts = SimpleNamespace(
+            site=SimpleNamespace(storage=bounds),
+            cloud=SimpleNamespace(registration=self.registration),
             outbox=self.outbox,
-            state=self.state,
-            is_cloud_away=lambda: self.is_away,
-            commit=store.commit,
+            state=SimpleNamespace(storage=self.state),
             problem=self.problems.__setitem__,
-            warn=self.said.append,
-            pause=lambda seconds: asyncio.sleep(0),
         )
+        self.refuses = False
+        self.keeping = StorageKeeping(
+            parts, store, self.commit, self.said.append, lambda seconds: asyncio.sleep(0)
+        )
+
+    async def commit(self, writes):
+        if self.refuses:
+            raise StoreFailed("full")
+        await self.store.commit(writes)
 
     async def fill(self, *lanes):
         for lane in lanes:
@@ -174,7 +181,7 @@ async def test_it_goes_on_until_only_what_is_billed_is_left_and_accepts_more(kee
 
 async def test_while_the_cloud_is_there_nothing_goes_before_the_bound_is_reached(keeping_of):
     async with keeping_of() as keeping:
-        keeping.is_away = False
+        keeping.registration.is_registered = True
         await keeping.fill(lane_of(1, 1, 950))
         await keeping.look()
         assert len(await keeping.rows(1)) == 950
@@ -190,7 +197,7 @@ async def test_what_cannot_be_thinned_is_not_read_again_and_again(keeping_of):
             await keeping.fill(lane_of(evse, evse * 10, 4))
         await keeping.look(now=0.0)
         asked = []
-        keeping.keeping.shelves.lanes = lambda: asked.append("read")
+        keeping.store.lanes = lambda: asked.append("read")
         await keeping.look(now=IN_VAIN_S - 1)
 
         assert asked == []
@@ -199,11 +206,7 @@ async def test_what_cannot_be_thinned_is_not_read_again_and_again(keeping_of):
 async def test_what_the_disk_does_not_delete_is_delivered(keeping_of):
     async with keeping_of() as keeping:
         await keeping.fill(lane_of(1, 1, 950))
-
-        async def refused(writes):
-            raise StoreFailed("full")
-
-        keeping.keeping.commit = refused
+        keeping.refuses = True
         with pytest.raises(StoreFailed):
             await keeping.look()
 

@@ -72,7 +72,11 @@ async def test_the_schedule_of_a_site_runs_until_it_is_cancelled():
         stations={},
     )
     heard = []
-    running = asyncio.create_task(run_schedule(site, heard.append))
+
+    async def night():
+        heard.append("night")
+
+    running = asyncio.create_task(run_schedule(site, heard.append, night, is_night_missed=True))
     await asyncio.sleep(0)
 
     running.cancel()
