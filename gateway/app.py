@@ -383,6 +383,7 @@ class Gateway:
             close_abandoned=self.desk.close_abandoned,
             journal=self.journal_book,
             grid_operator=self.grid_operator,
+            wake_cloud=self._wake_cloud,
         )
         while True:
             await house.keep(self.clock(), self.wall_clock())

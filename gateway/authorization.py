@@ -87,6 +87,9 @@ class Authorization:
         self._list = _by_key(local_list)
         self.policy = Policy(accepts_unknown=unknown_tokens is UnknownTokens.ACCEPT)
         self._cache_size = cache_size
+        self._conflicts: set[str] = set()
+        """Tokens on which the cloud contradicted this list."""
+        self._has_news_of_conflict = False
         # In order of last use: the oldest is the first to go.
         self._cache = _by_key(sorted(tokens, key=lambda token: token.heard_at))
         self._trim()
@@ -115,6 +118,9 @@ class Authorization:
         ConcurrentTx speaks of the moment, not of the token: it is not remembered.
         """
         key = token.key
+        if self.is_conflict(token, info) and key not in self._conflicts:
+            self._conflicts.add(key)
+            self._has_news_of_conflict = True
         if (
             key in self._list
             or token.type == NO_AUTHORIZATION
@@ -134,6 +140,11 @@ class Authorization:
         if entry is None or info.status is AuthorizationStatus.CONCURRENT_TX:
             return False
         return entry.info.status is not info.status
+
+    def conflict_to_report(self) -> bool:
+        """Whether the cloud has spoken against its own list since this was last asked."""
+        has_news, self._has_news_of_conflict = self._has_news_of_conflict, False
+        return has_news
 
     def may_stop(self, token: IdToken, starter: IdToken | None, now_utc: datetime) -> bool:
         """Whether `token` ends what `starter` began: the same, or a valid one of its group.
@@ -192,6 +203,7 @@ class Authorization:
                 case ReplaceLocalList(version, entries):
                     self.local_list_version = version
                     self._list = _by_key(entries)
+                    self._conflicts.clear()
                 case ForgetTokens():
                     self._cache.clear()
 

@@ -5,6 +5,7 @@ Called every second or so; `now` is monotonic seconds, `at` aware UTC.
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,9 @@ from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.parts import Parts
 from gateway.records import Write
+
+LIST_CONFLICT = "LocalListConflict"
+"""1.6 §3.5.2: told of connector 0. 2.0.1 has no word for it."""
 
 
 class Housekeeping:
@@ -30,6 +34,7 @@ class Housekeeping:
         close_abandoned: Callable[[float, datetime], Awaitable[None]],
         journal: JournalBook,
         grid_operator: DimmingDesk | None,
+        wake_cloud: Callable[[], None],
     ) -> None:
         self._parts = parts
         self._maintenance = maintenance
@@ -41,6 +46,7 @@ class Housekeeping:
         self._close_abandoned = close_abandoned
         self._journal = journal
         self._grid_operator = grid_operator
+        self._wake_cloud = wake_cloud
 
     async def keep(self, now: float, at: datetime) -> None:
         """Bring everything up to this instant."""
@@ -58,6 +64,10 @@ class Housekeeping:
             await self._write_what_is_due(now, at)
         if self._maintenance.has_idle_resets():
             self._spawn(self._maintenance.reset_idle())
+        if parts.authorization.conflict_to_report():
+            of_the_whole = replace(parts.cloud.statuses.current(0), at=at, error_code=LIST_CONFLICT)
+            parts.cloud.triggered(of_the_whole)
+            self._wake_cloud()
 
     async def _write_what_is_due(self, now: float, at: datetime) -> None:
         if expired := self._parts.limits.expired(at):

@@ -192,7 +192,9 @@ async def answer_station(
                 is_cloud_connected=around.is_cloud_connected(),
                 message_id=message_id,
             )
-            await around.commit(outcome.writes)
+            if outcome.writes:
+                await around.commit(outcome.writes)
+                around.books.accept(outcome)
             return Reply(Acknowledged())
         case ChargingNeedsTold():
             if around.slots.to_cloud(station_id, event.evse_id) is None:

@@ -42,6 +42,7 @@ from gateway.records import (
 )
 from gateway.retransmissions import Heard, TransactionEvent, fingerprint, to_keep
 from gateway.slots import SlotTable
+from gateway.storms import Storms
 from gateway.transaction_table import TransactionTable
 
 CONNECTION_TIMEOUT_S = 60.0
@@ -70,6 +71,8 @@ class Outcome:
     station_id: str | None = None
     fingerprint: str | None = None
     used: RemoteStart | None = None
+    security_event: tuple[SecurityEventOccurred, datetime] | None = None
+    """As told by the station, and when."""
 
     @property
     def rows(self) -> tuple[OutboxRow, ...]:
@@ -118,6 +121,7 @@ class TransactionBooks:
         self._new_uuid = new_uuid
         self._remote_starts: list[RemoteStart] = []
         self._heard = Heard(kept.settings)
+        self._storms = Storms()
         self.on_refusal = OnRefusal()
         """What becomes of a running transaction whose token the cloud refuses."""
 
@@ -185,9 +189,19 @@ class TransactionBooks:
         is_cloud_connected: bool,
         message_id: str | None = None,
     ) -> Outcome:
-        """Queue it in the lane `station` (A04.FR.02); None: it occurred to the gateway itself."""
+        """Queue it in the lane `station` (A04.FR.02); None: it occurred to the gateway itself.
+
+        The same again within a minute is counted, and told with the next: no writes.
+        """
+        if self._storms.is_repeated(station_id, event, now_utc):
+            return Outcome(station_id=station_id)
+        told, left_out = event, self._storms.left_out(station_id, event)
+        tech_info = event.tech_info or ""
+        if left_out:
+            tech_info = f"({left_out} more of these) {tech_info}"
+            event = replace(event, tech_info=tech_info[:TECH_INFO_LENGTH])
         if station_id is not None:
-            tech_info = f"{station_id}: {event.tech_info or ''}".rstrip(": ")
+            tech_info = f"{station_id}: {tech_info}".rstrip(": ")
             event = replace(event, tech_info=tech_info[:TECH_INFO_LENGTH])
         row = OutboxRow(
             id=next(self._row_ids),
@@ -197,7 +211,11 @@ class TransactionBooks:
             is_offline=not is_cloud_connected,
             station_message_id=message_id,
         )
-        return Outcome(writes=(Enqueue(row),), station_id=station_id)
+        return Outcome(
+            writes=(Enqueue(row),),
+            station_id=station_id,
+            security_event=(told, now_utc),
+        )
 
     def remote_start_asked(
         self,
@@ -318,6 +336,8 @@ class TransactionBooks:
         self.stored(outcome.writes)
         if outcome.used is not None and outcome.used in self._remote_starts:
             self._remote_starts.remove(outcome.used)
+        if outcome.security_event is not None:
+            self._storms.told(outcome.station_id, *outcome.security_event)
         if outcome.station_id is not None and outcome.fingerprint is not None:
             self._heard.remember(outcome.station_id, outcome.fingerprint)
 
@@ -357,12 +377,15 @@ class TransactionBooks:
         return self._table.by_uuid(uuid)
 
     def by_cloud_number(self, cloud_number: int) -> Transaction | None:
-        """Find what a 1.6 cloud means: the newest running one it calls so (ids may repeat)."""
-        return max(
-            (found for found in self._table.running() if found.cloud_number == cloud_number),
-            key=lambda found: found.number,
-            default=None,
-        )
+        """Find what a 1.6 cloud means: the newest running one it calls so.
+
+        There are clouds that give 0, a negative number, or one number to all. Where it means
+        running ones of several EVSEs it means none: nobody is stopped for another.
+        """
+        same = [found for found in self._table.running() if found.cloud_number == cloud_number]
+        if len({found.cloud_evse for found in same}) > 1:
+            return None
+        return max(same, key=lambda found: found.number, default=None)
 
     def refused(self) -> tuple[Transaction, ...]:
         """Return what still runs though it must stop: ask the stations again."""

@@ -197,6 +197,21 @@ def test_listed_token_is_not_put_in_the_cache():
     assert not authorization.is_conflict(CARD, IdTokenInfo(ACCEPTED))
 
 
+def test_conflict_with_the_list_is_reported_once_for_each_token_and_list():
+    authorization = Authorization((), [KnownToken(CARD, IdTokenInfo(ACCEPTED), NOW)], 3)
+    assert not authorization.conflict_to_report()
+
+    authorization.learned(CARD, IdTokenInfo(BLOCKED), NOW)
+    reported = [authorization.conflict_to_report() for _ in range(2)]
+    authorization.learned(CARD, IdTokenInfo(BLOCKED), NOW)
+    again = authorization.conflict_to_report()
+    authorization.take([ReplaceLocalList(4, (KnownToken(CARD, IdTokenInfo(ACCEPTED), NOW),))])
+    authorization.learned(CARD, IdTokenInfo(BLOCKED), NOW)
+
+    assert (reported, again) == ([True, False], False)
+    assert authorization.conflict_to_report()
+
+
 def test_concurrent_tx_is_not_remembered_against_the_token():
     authorization = Authorization([known(CARD)])
 

@@ -812,17 +812,28 @@ def test_cloud_number_is_learnt_and_kept():
     assert desk.books.by_number(number).verdict is AuthorizationStatus.ACCEPTED
 
 
-@pytest.mark.parametrize("cloud_number", [0, -5, 1])
-def test_cloud_number_may_be_anything_and_repeat(cloud_number):
+@pytest.mark.parametrize("cloud_number", [0, -1, -7, 1, 2**31 - 1])
+def test_number_a_cloud_gives_twice_never_stops_another_car(cloud_number):
+    """citrineos#172: transactionId is always 1."""
     desk = Desk()
     old = desk.hear(start(0, 0, 1), "B").transaction.number
     new = desk.hear(start(0, 0, 2), "B").transaction.number
     for number in (old, new):
         accepted(desk, number, cloud_number=cloud_number)
 
-    assert desk.books.by_cloud_number(cloud_number).number == new
+    assert desk.books.find(str(cloud_number)) is None, "whose it is, nobody can say"
     desk.hear(stop(new), "B")
-    assert desk.books.by_cloud_number(cloud_number).number == old
+    assert desk.books.find(str(cloud_number)).number == old
+
+
+def test_number_a_cloud_gives_twice_means_the_newest_of_an_evse():
+    desk = Desk()
+    old = desk.hear(start(500, 0, 1), "B").transaction.number
+    new = desk.hear(start(0, 0, 1), "B").transaction.number
+    for number in (old, new):
+        accepted(desk, number, cloud_number=1)
+
+    assert desk.books.find("1").number == new
 
 
 @pytest.mark.parametrize(
@@ -1034,6 +1045,52 @@ def test_security_event_names_its_station_and_fits():
     assert row.is_offline
     assert row.event.tech_info.startswith("A: xxx")
     assert len(row.event.tech_info) == 255
+
+
+def security(seconds: float, tech_info: str | None = "port 22") -> SecurityEventOccurred:
+    return SecurityEventOccurred("TamperDetectionActivated", at(seconds), tech_info)
+
+
+def tell(desk: Desk, occurred: SecurityEventOccurred, station_id: str, seconds: float) -> None:
+    desk.store(
+        desk.books.security_event(
+            station_id, occurred, now_utc=at(seconds), is_cloud_connected=True
+        )
+    )
+
+
+def test_storm_of_one_security_event_is_told_once_a_minute_and_counted():
+    desk = Desk()
+
+    for seconds in range(100):
+        tell(desk, security(seconds), "A", seconds)
+    tell(desk, security(0), "B", 100)
+    tell(desk, security(100, "port 23"), "A", 100)
+
+    assert [row.event.tech_info for row in desk.rows] == [
+        "A: port 22",
+        "A: (59 more of these) port 22",
+        "B: port 22",
+        "A: port 23",
+    ]
+
+
+def test_security_event_repeated_for_want_of_our_answer_is_one():
+    desk = Desk()
+
+    tell(desk, security(0), "A", 0)
+    tell(desk, security(0), "A", 3600)
+
+    assert len(desk.rows) == 1
+
+
+def test_security_event_that_could_not_be_stored_is_not_taken_for_a_storm():
+    desk = Desk()
+    desk.books.security_event("A", security(0), now_utc=at(0), is_cloud_connected=True)
+
+    tell(desk, security(0), "A", 1)
+
+    assert len(desk.rows) == 1
 
 
 def test_delivered_transactions_are_found_for_a_while_and_running_ones_for_ever(monkeypatch):

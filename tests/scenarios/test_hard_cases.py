@@ -1,5 +1,7 @@
 """What goes wrong with transactions, on whole sites: the cloud's books stay true, and say so."""
 
+import itertools
+
 import pytest
 
 from gateway.simulation.cars import Car
@@ -168,3 +170,51 @@ async def test_register_that_begins_anew_in_mid_transaction_bills_what_was_deliv
         readings = [energy_wh for _, energy_wh in booked.readings]
         assert readings == sorted(readings)
         assert is_blameless(depot.cloud, bench)
+
+
+async def test_verdict_against_the_cloud_s_own_list_is_reported(depot_of):
+    async with depot_of("ocpp1.6") as depot:
+        words = words_of(depot)
+        await depot.registered()
+        assert await words.send_list(1, {"CARD-1": "Accepted"}) == "Accepted"
+        depot.cloud.behaviour.verdicts["CARD-1"] = "Blocked"
+        bench = await depot.station("CP-01", "ocpp1.6")
+
+        await bench.charge(Car())
+        await depot.cloud.until(
+            lambda: heard(depot.cloud, "StatusNotification", errorCode="LocalListConflict"),
+            timeout_s=20,
+        )
+
+        (told,) = heard(depot.cloud, "StatusNotification", errorCode="LocalListConflict")
+        assert told["connectorId"] == 0
+        assert is_blameless(depot.cloud, bench)
+
+
+async def test_cloud_with_one_number_for_all_stops_nobody_for_another(depot_of):
+    """citrineos#172, and clouds that give 0."""
+    async with depot_of("ocpp1.6") as depot:
+        depot.cloud.behaviour.transaction_ids = lambda: itertools.repeat(0)
+        words = words_of(depot)
+        one = await depot.station("CP-01", "ocpp1.6")
+        two = await depot.station("CP-02", "ocpp1.6")
+        await depot.registered()
+        await one.charge(Car(), token="A")
+        await two.charge(Car(), token="B")
+        await depot.delivered()
+
+        booked = depot.cloud.transactions[0]
+        assert (await words.stop(booked))["status"] == "Rejected"
+        await two.leave("B")
+        await depot.delivered()
+        assert (await words.stop(booked))["status"] == "Accepted"
+        await one.until(lambda: one.station.visits[1].transaction is None)
+        await depot.cloud.until(
+            lambda: not any(booked.is_running for booked in depot.cloud.transactions),
+            timeout_s=20,
+        )
+
+        truth = sorted((book.id_token, book.stop_wh) for book in (*one.books, *two.books))
+        told = sorted((booked.id_token, booked.stop_wh) for booked in depot.cloud.transactions)
+        assert told == truth
+        assert is_blameless(depot.cloud, one, two)
