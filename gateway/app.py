@@ -169,6 +169,7 @@ class Gateway:
             limits=self.parts.limits,
             trace=self.trace,
             outbox_queue=self.outbox,
+            books=self.parts.books,
             shelves=store,
             journal_book=self.journal_book,
             grid_operator=self.grid_operator,

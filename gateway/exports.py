@@ -112,16 +112,26 @@ def quarantined_json(quarantined: QuarantinedRow) -> dict[str, Any]:
 def exported_json(row: OutboxRow, quarantined: QuarantinedRow | None = None) -> dict[str, Any]:
     """Return a row with all that it tells; signed meter values as the station signed them."""
     told = outbox_row_json(row) if quarantined is None else quarantined_json(quarantined)
-    return told | {"state": "quarantined" if quarantined else "waiting", "event": event_json(row)}
+    return told | {
+        "state": "quarantined" if quarantined else "waiting",
+        "event": event_json(row.event),
+    }
 
 
-def event_json(row: OutboxRow) -> Any:
+def plain_json(event: OutboxEvent) -> dict[str, Any]:
+    """Return all that a row tells, the whole token included: not for people."""
+    told: dict[str, Any] = orjson.loads(
+        orjson.dumps(event, default=_named, option=orjson.OPT_UTC_Z)
+    )
+    return told
+
+
+def event_json(event: OutboxEvent) -> dict[str, Any]:
     """Return what a row tells, with the token's last four characters."""
-    event = row.event
-    array = orjson.loads(orjson.dumps(event, default=_named, option=orjson.OPT_UTC_Z))
+    told = plain_json(event)
     if isinstance(event, TransactionChanged) and event.id_token is not None:
-        array["id_token"]["value"] = f"***{token_hint(event.id_token) or ''}"
-    return array
+        told["id_token"]["value"] = f"***{token_hint(event.id_token) or ''}"
+    return told
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -4,14 +4,21 @@ The adapters are handed an `Operations`; `app` builds it. Authority is bounded h
 may only lower, and who may set it is decided before anything is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.journal import JournalEntry, JournalQuery
 from gateway.journey import Journey
-from gateway.records import CircuitLimit, LimitSource, OutboxRow, QuarantinedRow, Transaction
+from gateway.records import (
+    CircuitLimit,
+    LimitSource,
+    OutboxRow,
+    QuarantinedRow,
+    QuarantineEdit,
+    Transaction,
+)
 from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
 from site_config.model import Role
 
@@ -137,6 +144,23 @@ class Operations(Protocol):
         """The oldest rows that wait for the cloud, in order."""
 
     async def quarantined(self) -> Sequence[QuarantinedRow]: ...
+
+    async def quarantine_edits(self, row_id: int) -> Sequence[QuarantineEdit]:
+        """How people have changed a quarantined row, the first change first."""
+
+    async def edit(
+        self,
+        row_id: int,
+        *,
+        changes: Mapping[str, Any] | None,
+        event: Any,
+        note: str,
+        caller: Caller,
+    ) -> QuarantinedRow:
+        """Change what a quarantined row tells, see `quarantine_edits.mended`; durable on return.
+
+        Raises NotAllowed for a viewer, NotFound, or EditRefused.
+        """
 
     async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
         """Retry or discard a quarantined row; NotFound when it is not there."""

@@ -24,8 +24,7 @@ from gateway.ocpp.codec import Codec
 from gateway.ocpp.schemas import validate_request
 from gateway.ocpp.v201_words import STOPPED_REASONS, TRIGGER_REASONS
 from gateway.records import OutboxEvent, OutboxRow
-from gateway.transactions import TransactionBooks
-from gateway.upstream_view import cloud_number, for_cloud
+from gateway.upstream_view import KnownTransactions, cloud_number, for_cloud
 
 EDITABLE: dict[type[OutboxEvent], frozenset[str]] = {
     TransactionChanged: frozenset(
@@ -64,7 +63,7 @@ def document(event: OutboxEvent) -> dict[str, Any]:
 
 
 def edited(
-    row: OutboxRow, changes: Mapping[str, Any], *, books: TransactionBooks, codec: Codec
+    row: OutboxRow, changes: Mapping[str, Any], *, books: KnownTransactions, codec: Codec
 ) -> OutboxRow:
     """Return the row with the values at the paths of `changes` replaced.
 
@@ -181,7 +180,7 @@ def _is_figure(text: str) -> bool:
         return False
 
 
-def _prove_sayable(row: OutboxRow, books: TransactionBooks, codec: Codec) -> None:
+def _prove_sayable(row: OutboxRow, books: KnownTransactions, codec: Codec) -> None:
     transaction = books.by_number(row.transaction) if row.transaction is not None else None
     try:
         event = for_cloud(books, row.event, row.transaction, codec.version)

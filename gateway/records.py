@@ -138,6 +138,18 @@ class QuarantinedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantineEdit:
+    """Who changed what of a quarantined row, as it was written down."""
+
+    row_id: int
+    edited_at: datetime
+    edited_by: str
+    note: str
+    old: OutboxEvent
+    new: OutboxEvent
+
+
+@dataclass(frozen=True, slots=True)
 class KnownToken:
     """A verdict of the cloud (authorization cache) or an entry of its local list."""
 
@@ -390,6 +402,7 @@ Write = (
     | Quarantine
     | SetAside
     | Release
+    | EditQuarantined
     | ForgetJourneys
     | AppendJournal
     | ForgetJournal

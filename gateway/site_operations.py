@@ -4,8 +4,8 @@ Each change is bounded, committed, then in force, then balanced: in this order. 
 readings; owns no file and no clock.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -17,18 +17,22 @@ from gateway.journal_book import JournalBook
 from gateway.journey import Journey
 from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQuery
 from gateway.outbox import Outbox
+from gateway.quarantine_edits import mended
 from gateway.records import (
     CircuitLimit,
+    EditQuarantined,
     LaneBacklog,
     LimitSource,
     OutboxRow,
     QuarantinedRow,
+    QuarantineEdit,
     Release,
     Transaction,
     Write,
 )
 from gateway.site_state import SiteState
 from gateway.trace import MessageTrace
+from gateway.upstream_view import KnownTransactions
 from site_config.model import Role
 
 
@@ -45,6 +49,8 @@ class Shelves(Protocol):
 
     async def journey(self, number: int) -> Journey | None: ...
 
+    async def quarantine_edits(self, row_id: int) -> list[QuarantineEdit]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class SiteOperations:
@@ -54,6 +60,7 @@ class SiteOperations:
     limits: CircuitLimits
     trace: MessageTrace
     outbox_queue: Outbox
+    books: KnownTransactions
     shelves: Shelves
     journal_book: JournalBook
     grid_operator: DimmingDesk | None
@@ -126,16 +133,41 @@ class SiteOperations:
     async def quarantined(self) -> Sequence[QuarantinedRow]:
         return await self.shelves.quarantined()
 
-    async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
+    async def quarantine_edits(self, row_id: int) -> Sequence[QuarantineEdit]:
+        return await self.shelves.quarantine_edits(row_id)
+
+    async def edit(
+        self,
+        row_id: int,
+        *,
+        changes: Mapping[str, Any] | None,
+        event: Any,
+        note: str,
+        caller: Caller,
+    ) -> QuarantinedRow:
+        found = await self._decidable(row_id, caller)
+        version = self.state.cloud.protocol or found.row.sent_version
+        row = mended(found.row, changes, event, books=self.books, version=version)
+        at = self.clock_utc()
+        await self.commit([EditQuarantined(row_id, row.event, caller.name, at, note)])
+        self.log(f'outbox.edited row={row_id} lane={row.lane} by={caller.name} note="{note}"')
+        return replace(found, row=row)
+
+    async def _decidable(self, row_id: int, caller: Caller) -> QuarantinedRow:
+        """Return a quarantined row, if it is there and the caller may decide about it."""
         if caller.role is Role.VIEWER:
             raise NotAllowed(f"{caller.name} may look, not change: use an operator's token")
-        rows = {found.row.id: found.row for found in await self.shelves.quarantined()}
+        rows = {found.row.id: found for found in await self.shelves.quarantined()}
         if row_id not in rows:
             raise NotFound(f"row {row_id} is not in quarantine; there are {sorted(rows) or 'none'}")
+        return rows[row_id]
+
+    async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
+        row = (await self._decidable(row_id, caller)).row
         await self.commit([Release(row_id, is_retried, self.clock_utc(), caller.name)])
-        self.outbox_queue.released(rows[row_id], is_retried=is_retried)
+        self.outbox_queue.released(row, is_retried=is_retried)
         action = "retried" if is_retried else "discarded"
-        self.log(f"outbox.{action} row={row_id} lane={rows[row_id].lane} by={caller.name}")
+        self.log(f"outbox.{action} row={row_id} lane={row.lane} by={caller.name}")
 
     async def journal(self, query: JournalQuery) -> Sequence[JournalEntry]:
         self._require(query.of)

@@ -6,10 +6,10 @@ row is sent.
 """
 
 from dataclasses import replace
+from typing import Protocol
 
 from gateway.events import EventType, IdToken, TransactionChanged
 from gateway.records import OutboxEvent, OutboxRow, Transaction
-from gateway.transactions import TransactionBooks
 
 UNDELIVERED = -1
 """What a 1.6 cloud is told when its own number was never learnt (1.6 errata 3.18)."""
@@ -31,7 +31,13 @@ _REASON_BY_TRIGGER = {
 (E07.FR.04, E07.FR.05; 1.6 §4.10)."""
 
 
-def may_send(books: TransactionBooks, row: OutboxRow, cloud_version: str) -> bool:
+class KnownTransactions(Protocol):
+    """The books, as far as they are needed here."""
+
+    def by_number(self, number: int) -> Transaction | None: ...
+
+
+def may_send(books: KnownTransactions, row: OutboxRow, cloud_version: str) -> bool:
     """Whether the row can be said in this version yet; False parks its lane.
 
     A 1.6 StartTransaction must name an idTag and a meterStart. A 2.0.1 station may begin without
@@ -49,7 +55,7 @@ def may_send(books: TransactionBooks, row: OutboxRow, cloud_version: str) -> boo
 
 
 def for_cloud(
-    books: TransactionBooks,
+    books: KnownTransactions,
     event: OutboxEvent,
     number: int | None,
     cloud_version: str,

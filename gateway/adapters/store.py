@@ -25,6 +25,7 @@ from gateway.adapters import (
     store_dimming,
     store_file,
     store_journal,
+    store_journeys,
     store_reads,
     store_salvage,
 )
@@ -37,6 +38,7 @@ from gateway.records import (
     LaneBacklog,
     OutboxRow,
     QuarantinedRow,
+    QuarantineEdit,
     StoreSize,
     Transaction,
     Write,
@@ -224,6 +226,10 @@ class Store:
     async def dimming_evidence(self, since: datetime, until: datetime) -> list[DimmingEvidence]:
         """Return the grid operator's evidence of [since, until), oldest first."""
         return await self._read(store_dimming.evidence, since, until)
+
+    async def quarantine_edits(self, row_id: int) -> list[QuarantineEdit]:
+        """Return how people have changed a quarantined row, the first change first."""
+        return await self._read(store_journeys.edits, row_id)
 
     async def backup(self, target: str | Path) -> None:
         """Copy the store as it is at one instant; `target` is replaced whole or not at all."""

@@ -6,11 +6,12 @@ database.
 
 import asyncio
 import getpass
+import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -118,6 +119,62 @@ def discard(
     _release(rows or [], data, wanted, yes=yes, is_retried=False)
 
 
+@outbox.command()
+def edit(
+    row: int,
+    *,
+    note: Annotated[str, typer.Option(help="Why; kept with the change.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="May be repeated.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="The whole event as JSON, as `export` shows it.")
+    ] = None,
+    data: DataDir = DEFAULT_DATA,
+) -> None:
+    """Change what a quarantined row tells before it is retried; the gateway must not be running.
+
+    PATH is e.g. register_wh or meter_values.0.samples.0.value; VALUE is JSON, or else text.
+    """
+    if bool(settings) == (file is not None):
+        raise typer.BadParameter("either --set or --file")
+    event = None if file is None else _json_of(file)
+    work = store_outbox.edit(
+        _database(data),
+        row,
+        _changes(settings) if settings else None,
+        event,
+        note=note,
+        by=_who(),
+        errors=errors,
+    )
+    _end(lambda: asyncio.run(work))
+
+
+def _changes(settings: list[str]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        path, is_there, text = setting.partition("=")
+        if not is_there:
+            raise typer.BadParameter(f"{setting} is not PATH=VALUE")
+        try:
+            changes[path.strip()] = json.loads(text)
+        except ValueError:
+            changes[path.strip()] = text
+    return changes
+
+
+def _json_of(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file}: {error}") from error
+
+
+def _who() -> str:
+    return f"{getpass.getuser()} at the command line"
+
+
 def _release(
     rows: list[int], data: Path, wanted: Filter | None, *, yes: bool, is_retried: bool
 ) -> None:
@@ -129,7 +186,7 @@ def _release(
         rows,
         wanted,
         is_retried=is_retried,
-        by=f"{getpass.getuser()} at the command line",
+        by=_who(),
         confirm=lambda question: yes or _asked(question),
         errors=errors,
     )

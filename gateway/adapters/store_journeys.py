@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from gateway.bodies import parse_event
 from gateway.journey import JourneyStep, StepState
+from gateway.records import QuarantineEdit
 
 Statement = tuple[str, tuple[Any, ...]]
 
@@ -33,6 +35,15 @@ _DISCARDED = (
     f"INSERT OR REPLACE INTO journeys ({_KEPT}) "  # noqa: S608 - constants
     f"SELECT id, {_WAY}, attempts, message_id, sent_at, NULL, 'discarded', ?, ? || code "
     "FROM quarantine WHERE id = ?"
+)
+_NOTE_EDIT = (
+    "INSERT INTO quarantine_edits (row_id, edited_at, edited_by, note, old_body, new_body) "
+    "SELECT id, ?, ?, ?, body, ? FROM quarantine WHERE id = ?"
+)
+_EDIT = "UPDATE quarantine SET body = ? WHERE id = ?"
+_EDITS = (
+    "SELECT row_id, edited_at, edited_by, note, old_body, new_body FROM quarantine_edits "
+    "WHERE row_id = ? ORDER BY number"
 )
 _STEPS = (
     f"SELECT {_KEPT} FROM journeys WHERE transaction_number = ?1 "  # noqa: S608 - constants
@@ -60,6 +71,21 @@ def confirmed(row_ids: tuple[int, ...], settled_at: float | None) -> list[Statem
 def discarded(row_id: int, settled_at: float | None, by: str) -> Statement:
     """Return what remembers a quarantined row that a person gives up; it is deleted elsewhere."""
     return _DISCARDED, (settled_at, f"by {by or 'nobody known'}: ", row_id)
+
+
+def edited(row_id: int, body: bytes, who: tuple[str, str, str]) -> list[Statement]:
+    """Return what changes a quarantined row; `who`: when, by whom, why."""
+    return [(_NOTE_EDIT, (*who, body, row_id)), (_EDIT, (body, row_id))]
+
+
+def edits(connection: sqlite3.Connection, row_id: int) -> list[QuarantineEdit]:
+    """Return every change of a row, the first first."""
+    return [
+        QuarantineEdit(
+            row, datetime.fromisoformat(at), by, note, parse_event(old), parse_event(new)
+        )
+        for row, at, by, note, old, new in connection.execute(_EDITS, (row_id,))
+    ]
 
 
 def forgotten_before(settled_at: float) -> Statement:

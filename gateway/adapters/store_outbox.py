@@ -5,7 +5,8 @@ error, so that what is printed can be piped. Functions return an exit code or ra
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -16,12 +17,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gateway.adapters import store_look, store_reads
-from gateway.adapters.store import open_store
+from gateway.adapters.store import Store, open_store
 from gateway.adapters.store_look import Filter
 from gateway.errors import StoreFailed
-from gateway.exports import OUTBOX_TABLE, as_csv, event_in_words, exported_json
+from gateway.exports import OUTBOX_TABLE, as_csv, event_in_words, event_json, exported_json
 from gateway.journey import occurred_at
-from gateway.records import OutboxRow, QuarantinedRow, Release
+from gateway.quarantine import EditRefused
+from gateway.quarantine_edits import differences, mended
+from gateway.records import EditQuarantined, OutboxRow, QuarantinedRow, Release, Transaction
 
 EXIT_FAILED = 1
 LINES_AT_ONCE = 500
@@ -136,10 +139,7 @@ async def release(
 
     `confirm` is asked before anything is given up, and before many are retried at once.
     """
-    try:
-        store = await open_store(database)
-    except StoreFailed as error:
-        raise StoreFailed(f"{error}. Stop it, or use its page or REST interface") from error
+    store = await _owned(database)
     try:
         kept = {found.row.id: found for found in await store.quarantined()}
         if unknown := [row_id for row_id in row_ids if row_id not in kept]:
@@ -163,6 +163,58 @@ async def release(
         end = "goes back into its lane" if is_retried else "is given up: it will not be billed"
         errors.print(f"row {found.row.id} {end}")
     return 0
+
+
+async def edit(
+    database: Path,
+    row_id: int,
+    changes: Mapping[str, Any] | None,
+    event: Any,
+    *,
+    note: str,
+    by: str,
+    errors: Console,
+) -> int:
+    """Change what a quarantined row tells, and print what changed."""
+    store = await _owned(database)
+    try:
+        kept = {found.row.id: found.row for found in await store.quarantined()}
+        if row_id not in kept:
+            there = ", ".join(map(str, sorted(kept))) or "none"
+            errors.print(f"not in quarantine: {row_id}; there: {there}")
+            return EXIT_FAILED
+        books = _KeptBooks({each.number: each for each in (await store.load()).running})
+        version = kept[row_id].sent_version
+        row = mended(kept[row_id], changes, event, books=books, version=version)
+        found = list(differences(event_json(kept[row_id].event), event_json(row.event)))
+        await store.commit([EditQuarantined(row_id, row.event, by, datetime.now(UTC), note)])
+    except EditRefused as refusal:
+        errors.print(f"row {row_id} is not changed: {escape(str(refusal))}", highlight=False)
+        return EXIT_FAILED
+    finally:
+        await store.close()
+    for change in found:
+        told = f"{change.path}: {json.dumps(change.old)} is now {json.dumps(change.new)}"
+        errors.print(escape(told), highlight=False)
+    errors.print(f"row {row_id}: `site-gateway outbox retry {row_id}` sends it again")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptBooks:
+    """The transactions that have rows, as they are on disk."""
+
+    kept: dict[int, Transaction]
+
+    def by_number(self, number: int) -> Transaction | None:
+        return self.kept.get(number)
+
+
+async def _owned(database: Path) -> Store:
+    try:
+        return await open_store(database)
+    except StoreFailed as error:
+        raise StoreFailed(f"{error}. Stop it, or use its page or REST interface") from error
 
 
 def _is_taken(found: QuarantinedRow, wanted: Filter) -> bool:

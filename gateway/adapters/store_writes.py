@@ -21,6 +21,7 @@ from gateway.records import (
     DeleteCircuitLimit,
     DeleteDimming,
     DeleteProfile,
+    EditQuarantined,
     Enqueue,
     ForgetEvidence,
     ForgetJournal,
@@ -338,6 +339,12 @@ def _release(write: Release) -> list[Statement]:
     return [store_journeys.discarded(write.row_id, _maybe_seconds(write.at), write.by), gone]
 
 
+def _edit_quarantined(write: EditQuarantined) -> list[Statement]:
+    body = squeezed(serialize_event(write.event))
+    who = (instant(write.edited_at), write.edited_by, write.note)
+    return store_journeys.edited(write.row_id, body, who)
+
+
 def _forget_journeys(write: ForgetJourneys) -> list[Statement]:
     return [store_journeys.forgotten_before(write.before.timestamp())]
 
@@ -449,6 +456,7 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     Quarantine: _quarantine,
     SetAside: _set_aside,
     Release: _release,
+    EditQuarantined: _edit_quarantined,
     ForgetJourneys: _forget_journeys,
     AppendJournal: _append_journal,
     ForgetJournal: _forget_journal,

@@ -47,7 +47,7 @@ def test_no_whole_token_leaves():
     event = TransactionChanged(EventType.STARTED, NOON, None, "Authorized", 0, id_token=token)
     row = OutboxRow(1, "evse/1", event)
 
-    exported = str([event_json(row), exported_json(row), transaction_json(a_transaction())])
+    exported = str([event_json(event), exported_json(row), transaction_json(a_transaction())])
 
     assert "04A2B3C4D5E6F7" not in exported
     assert "E6F7" in exported

@@ -15,7 +15,7 @@ from gateway import metrics
 from gateway.adapters.web.access import COOKIE, Access, address_of, may
 from gateway.adapters.web.answers import Refusal, Refused, limit_json, message_json
 from gateway.adapters.web.desk import Desk
-from gateway.adapters.web.files import Format, JournalAsked, MessageQuery, as_file
+from gateway.adapters.web.files import EditWish, Format, JournalAsked, MessageQuery, as_file
 from gateway.dimming_desk import EVIDENCE_COLUMNS, evidence_json
 from gateway.exports import (
     JOURNEY_TABLE,
@@ -29,7 +29,8 @@ from gateway.exports import (
 )
 from gateway.journal import COLUMNS, JournalOf, JournalQuery, journal_json
 from gateway.limit_wish import DimmingWish, Instant, LimitWish
-from gateway.operations import Caller, GridOperatorOperations, TraceQuery
+from gateway.operations import Caller, GridOperatorOperations, NotFound, TraceQuery
+from gateway.quarantine_edits import edit_json
 from gateway.recording import as_recording
 from gateway.records import LimitSource
 from gateway.trace import CLOUD
@@ -204,6 +205,26 @@ async def outbox(
         "pending": [outbox_row_json(row) for row in pending],
         "quarantined": [quarantined_json(row) for row in quarantined],
     }
+
+
+@api.get("/outbox/{row_id}", tags=["outbox"], responses=UNKNOWN)
+async def quarantined_row(row_id: int, desk: OurDesk) -> dict[str, Any]:
+    """A quarantined message with all that it tells, and who has changed what of it."""
+    for found in await desk.operations.quarantined():
+        if found.row.id == row_id:
+            edits = await desk.operations.quarantine_edits(row_id)
+            return exported_json(found.row, found) | {"edits": [edit_json(edit) for edit in edits]}
+    raise NotFound(f"row {row_id} is not in quarantine")
+
+
+@api.patch("/outbox/{row_id}", tags=["outbox"], responses=FORBIDDEN)
+async def edit(row_id: int, wish: EditWish, desk: OurDesk, caller: Operator) -> dict[str, Any]:
+    """Mend a quarantined message before it is sent again. What it said before is kept, with who
+    changed it and why. On disk when answered; `retry` sends it."""
+    await desk.operations.edit(
+        row_id, changes=wish.changes, event=wish.event, note=wish.note, caller=caller
+    )
+    return await quarantined_row(row_id, desk)
 
 
 @api.post("/outbox/{row_id}/retry", tags=["outbox"], status_code=204, responses=FORBIDDEN)

@@ -1,11 +1,11 @@
-"""What is asked of the trace in an address, and rows of JSON as files to take away."""
+"""What is asked of trace and quarantine, and rows of JSON as files to take away."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import orjson
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.exports import as_csv
 from gateway.limit_wish import Instant
@@ -53,6 +53,25 @@ class JournalAsked(BaseModel):
     limit: int = Field(1000, ge=1, le=MAX_ENTRIES)
     """At most so many, the newest."""
     format: Format = "json"
+
+
+class EditWish(BaseModel):
+    """What a quarantined message shall tell instead: `changes`, or the whole `event`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    changes: dict[str, Any] | None = None
+    """New values by path, e.g. `{"meter_values.0.samples.0.value": "1500"}`."""
+    event: dict[str, Any] | None = None
+    """All of it, as `GET /api/v1/outbox/{row}` shows it."""
+    note: str = Field(min_length=1, max_length=500)
+    """Why; kept with the change."""
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.changes is None) == (self.event is None):
+            raise ValueError("either `changes` or `event`")
+        return self
 
 
 def as_file(

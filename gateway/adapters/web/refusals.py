@@ -8,6 +8,7 @@ from gateway.adapters.web.answers import Refusal
 from gateway.errors import StoreFailed
 from gateway.limit_wish import EXAMPLE, in_words
 from gateway.operations import NotAllowed, NotFound
+from gateway.quarantine import EditRefused
 
 BEARER = {"WWW-Authenticate": "Bearer"}
 """RFC 6750 §3: a 401 says what is missing."""
@@ -18,6 +19,7 @@ def speak_plainly(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(EditRefused, _no_edit)
     app.add_exception_handler(StoreFailed, _not_stored)
     app.add_exception_handler(RequestValidationError, _nonsense)
 
@@ -43,6 +45,11 @@ async def _not_found(_: Request, reason: Exception) -> JSONResponse:
         "GET /api/v1/outbox the rows"
     )
     return _answer(Refusal(404, str(reason), advice))
+
+
+async def _no_edit(_: Request, reason: Exception) -> JSONResponse:
+    advice = "nothing was changed; GET /api/v1/outbox/{row} shows what the message tells"
+    return _answer(Refusal(422, str(reason), advice))
 
 
 async def _not_stored(_: Request, reason: Exception) -> JSONResponse:

@@ -1,7 +1,7 @@
 """A site that a visitor believes, made of nothing but state: for page, REST, MQTT and metrics."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import sin
@@ -20,12 +20,14 @@ from gateway.journal import JournalEntry, JournalQuery, moment
 from gateway.journey import Journey, JourneyStep, StepState
 from gateway.metrics import Counters
 from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQuery
+from gateway.quarantine_edits import mended
 from gateway.records import (
     CircuitLimit,
     LimitSource,
     LogDimming,
     OutboxRow,
     QuarantinedRow,
+    QuarantineEdit,
     Transaction,
     Write,
 )
@@ -196,6 +198,7 @@ class DemoOperations:
     limits: dict[tuple[str, LimitSource], CircuitLimit] = field(default_factory=dict)
     quarantine: list[QuarantinedRow] = field(default_factory=list)
     trace: list[TraceEntry] = field(default_factory=list)
+    edits: list[QuarantineEdit] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     grid_operator: DimmingDesk | None = None
 
@@ -251,6 +254,32 @@ class DemoOperations:
 
     async def quarantined(self) -> Sequence[QuarantinedRow]:
         return tuple(self.quarantine)
+
+    def by_number(self, number: int) -> Transaction | None:
+        return a_transaction() if number == a_transaction().number else None
+
+    async def quarantine_edits(self, row_id: int) -> Sequence[QuarantineEdit]:
+        return [edit for edit in self.edits if edit.row_id == row_id]
+
+    async def edit(
+        self,
+        row_id: int,
+        *,
+        changes: Mapping[str, Any] | None,
+        event: Any,
+        note: str,
+        caller: Caller,
+    ) -> QuarantinedRow:
+        self.asked.append(("edit", row_id, note, caller))
+        for place, found in enumerate(self.quarantine):
+            if found.row.id == row_id:
+                row = mended(found.row, changes, event, books=self, version=None)
+                self.edits.append(
+                    QuarantineEdit(row_id, NOON, caller.name, note, found.row.event, row.event)
+                )
+                self.quarantine[place] = replace(found, row=row)
+                return self.quarantine[place]
+        raise NotFound(f"no quarantined row {row_id}")
 
     async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
         self.asked.append(("release", row_id, is_retried, caller))

@@ -241,3 +241,45 @@ def test_an_unknown_transaction_and_nonsense_are_said_in_words(gateway):
     assert "no transaction 99" in unknown.stderr
     assert zoneless.exit_code == 2
     assert "time zone" in zoneless.stderr.replace("\n", " ")
+
+
+def test_a_quarantined_row_is_mended_at_the_command_line(gateway):
+    path = "meter_values.0.samples.0.value"
+
+    done = gateway("outbox", "edit", 2, "--set", f"{path}=99", "--note", "typing error")
+
+    # VALUE is JSON where it can be: a number is no text of a sample
+    assert done.exit_code == 1
+    done = gateway("outbox", "edit", 2, "--set", f'{path}="99"', "--note", "typing error")
+    assert done.exit_code == 0
+    assert f'{path}: "1.50" is now "99"' in done.stderr
+    (told, _) = json.loads(gateway("outbox", "list", "--quarantined", "--json").stdout)
+    assert told["event"]["meter_values"][0]["samples"][0]["value"] == "99"
+
+
+def test_a_whole_event_is_put_back_from_a_file(gateway, tmp_path):
+    (told, _) = json.loads(gateway("outbox", "list", "--quarantined", "--json").stdout)
+    told["event"]["meter_values"][0]["at"] = "2026-06-01T15:00:00+02:00"
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(told["event"]))
+
+    done = gateway("outbox", "edit", 2, "--file", file, "--note", "clock was wrong")
+
+    assert done.exit_code == 0, done.stderr
+    assert "meter_values.0.at" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        ((2, "--note", "x"), 2),
+        ((2, "--note", "x", "--set", "nonsense"), 2),
+        ((2, "--set", "evse_id=4"), 2),
+        ((2, "--note", "x", "--set", "evse_id=4"), 1),
+        ((99, "--note", "x", "--set", "evse_id=4"), 1),
+        ((2, "--note", "x", "--file", "/nowhere"), 2),
+    ],
+    ids=str,
+)
+def test_an_edit_that_makes_no_sense_changes_nothing_and_says_why(gateway, words, exit_code):
+    assert gateway("outbox", "edit", *words).exit_code == exit_code

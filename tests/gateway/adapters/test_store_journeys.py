@@ -13,11 +13,13 @@ from gateway.journey import StepState
 from gateway.records import (
     Confirm,
     CountAttempt,
+    EditQuarantined,
     Enqueue,
     ForgetJourneys,
     MarkSent,
     OutboxRow,
     Quarantine,
+    QuarantineEdit,
     Release,
     SaveTransaction,
     Transaction,
@@ -164,3 +166,22 @@ def test_a_journey_is_found_without_reading_the_whole_outbox():
 
     assert any("outbox USING INDEX outbox_by_lane" in line for line in plan), plan
     assert any("journeys USING INDEX journeys_by_transaction" in line for line in plan), plan
+
+
+async def test_an_edit_changes_the_row_and_keeps_what_it_said_with_who_changed_it(store):
+    event = sampled(1).row.event
+    mended = MetersSampled(3, 1, (MeterValue(at(1), (SampledValue("2"),)),))
+    await store.commit([saved(), sampled(1), Quarantine(1, at(2), "FormatViolation", "")])
+
+    await store.commit([EditQuarantined(1, mended, "tablet", at(3), "typing error")])
+    await store.commit([EditQuarantined(99, mended, "tablet", at(3), "there is none")])
+
+    (found,) = await store.quarantined()
+    assert found.row.event == mended
+    assert await store.quarantine_edits(1) == [
+        QuarantineEdit(1, at(3), "tablet", "typing error", event, mended)
+    ]
+    assert await store.quarantine_edits(99) == []
+    await store.commit([Release(1, is_retried=True)])
+    assert [row.event for row in await store.read_lane("evse/3", 0, 9)] == [mended]
+    assert len(await store.quarantine_edits(1)) == 1

@@ -48,6 +48,8 @@ EVERYTHING = [
     ("GET", "/api/v1/outbox"),
     ("GET", "/api/v1/outbox?format=jsonl"),
     ("GET", "/api/v1/outbox?format=csv"),
+    ("GET", "/api/v1/outbox/17"),
+    ("PATCH", "/api/v1/outbox/17"),
     ("POST", "/api/v1/outbox/17/retry"),
     ("POST", "/api/v1/outbox/17/discard"),
     ("GET", "/api/v1/messages"),
@@ -240,6 +242,37 @@ async def test_an_operator_decides_about_quarantine_once(web, desk, verb, is_ret
     assert [answer.status_code for answer in answers] == [204, 404]
     assert desk.operations.asked[0][:3] == ("release", 17, is_retried)
     assert desk.operations.asked[0][3].name == "operator-tablet"
+
+
+async def test_an_operator_mends_a_message_and_the_change_is_kept_with_who_and_why(web, desk):
+    wish = {"changes": {"at": "2026-06-01T11:00:00Z"}, "note": "the clock was wrong"}
+
+    answer = await web.patch("/api/v1/outbox/17", headers=bearer(OPERATOR), json=wish)
+    seen = (await web.get("/api/v1/outbox/17", headers=bearer(VIEWER))).json()
+
+    assert answer.status_code == 200
+    assert seen == answer.json()
+    assert seen["event"]["at"] == "2026-06-01T11:00:00Z"
+    (edit,) = seen["edits"]
+    assert (edit["edited_by"], edit["note"]) == ("operator-tablet", "the clock was wrong")
+    assert [change["path"] for change in edit["changes"]] == ["at"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "words"),
+    [
+        ({"changes": {"evse_id": 9}, "note": "x"}, 422, "evse_id: cannot be changed"),
+        ({"changes": {}, "event": {}, "note": "x"}, 422, "either"),
+        ({"changes": {"at": "x"}}, 422, "note"),
+        ({"changes": {"at": "x"}, "note": ""}, 422, "note"),
+    ],
+)
+async def test_a_change_that_makes_no_sense_is_refused_in_words(web, desk, wish, status, words):
+    answer = await web.patch("/api/v1/outbox/17", headers=bearer(OPERATOR), json=wish)
+
+    assert answer.status_code == status
+    assert words in answer.json()["error"]
+    assert desk.operations.edits == []
 
 
 async def test_messages_are_those_of_one_station_or_of_all(web):
