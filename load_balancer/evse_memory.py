@@ -75,10 +75,10 @@ class EvseMemory:
 
         self.limit_da = self._before_da = 0
         """The second: until it has settled, the highest limit it may still be following."""
-        self.changed_at = self.settled_at = self._learnt_at = self._begun_at = -inf
+        self.changed_at = self.settled_at = self._learnt_at = self.runs_until = -inf
         """When it was last told another limit, or began to want one; when the vehicle follows
-        that, or never will; when what it draws was last learnt from; when it was last allowed to
-        charge after a pause."""
+        that, or never will; when what it draws was last learnt from; until when it should go on,
+        since it has just begun."""
         self._is_confirmed = True
         self.reason: Reason | None = None
         self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
@@ -139,12 +139,13 @@ class EvseMemory:
 
     def at_most(self, limit_da: int) -> int:
         """Return what of a limit it may have: within its maximum, and its minimum or nothing."""
-        limit_da = self.in_steps(min(limit_da, self.maximum_da))
+        limit_da = min(limit_da, self.maximum_da)
+        limit_da -= limit_da % self.step_da
         return limit_da if limit_da >= self.minimum_da else 0
 
     def has_just_begun(self, now: float) -> bool:
         """Return whether it charges, and has not done so for long."""
-        return self.limit_da > 0 and now - self._begun_at < SHORTEST_RUN_S
+        return self.limit_da > 0 and now < self.runs_until
 
     def in_steps(self, limit_da: int) -> int:
         """Round a limit down to what its station takes."""
@@ -167,7 +168,7 @@ class EvseMemory:
             still_allowed_da = self._before_da if now < self.settled_at else 0
             self._begin_to_settle(max(self.limit_da, still_allowed_da), now)
             if self.limit_da == 0:
-                self._begun_at = now
+                self.runs_until = now + SHORTEST_RUN_S
             self.limit_da = self.next_da
         self.has_charged = self.is_demanding and (self.has_charged or self.limit_da > 0)
         is_same = reason is self.reason and turn == self.limit.turn
@@ -192,7 +193,8 @@ class EvseMemory:
             and evse.measured is not None
             and now - measured_at <= self._report_age_s
         )
-        self.energy_wh, self.plan = evse.energy_wh, _plan(evse)
+        self.energy_wh = evse.energy_wh
+        self.plan = _plan(evse) if evse.departs_at is not None else None
         seen = (
             evse.wants_current,
             evse.has_transaction,

@@ -8,6 +8,7 @@ one who has just begun is left alone for a while.
 """
 
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from load_balancer.decision import Turn
 from load_balancer.evse_memory import EvseMemory
@@ -28,7 +29,9 @@ class Turns:
     def __init__(self) -> None:
         self._slice = -1.0
         self._ranks: dict[EvseMemory, int] = {}
-        self._asked: list[tuple[EvseMemory, int]] = []
+        self._asked: list[tuple[EvseMemory, bool, bool]] = []
+        self._settles_at = inf
+        """When one of those who have just begun has charged for long enough."""
         self._order: list[EvseMemory] = []
 
     def in_order(
@@ -40,19 +43,22 @@ class Turns:
             clock: the time by which slices begin, s; `now` is that of the memories.
         """
         current_slice = clock // SLICE_S
-        asked = [(memory, _group(memory, now)) for memory in demanding]
+        asked = [(memory, memory.limit_da > 0, memory.has_charged) for memory in demanding]
         if current_slice != self._slice:
             self._slice = current_slice
             ranked = sorted(demanding, key=lambda memory: _claim(memory, now))
             self._ranks = {memory: rank for rank, memory in enumerate(ranked)}
             self._order = sorted(ranked, key=lambda memory: not memory.has_just_begun(now))
-        elif asked != self._asked:
+        elif asked != self._asked or now >= self._settles_at:
             self._rank_arrivals(demanding)
-            groups = dict(asked)
             self._order = sorted(
-                demanding, key=lambda memory: (groups[memory], self._ranks[memory])
+                demanding, key=lambda memory: (_group(memory, now), self._ranks[memory])
             )
+        else:
+            return self._order
         self._asked = asked
+        begun = (memory.runs_until for memory in demanding if memory.has_just_begun(now))
+        self._settles_at = min(begun, default=inf)
         return self._order
 
     def _rank_arrivals(self, demanding: Sequence[EvseMemory]) -> None:
