@@ -268,7 +268,8 @@ def _keep_as_before(connection: sqlite3.Connection, version: int) -> None:
 
     Without room for it the migration goes on: it is carried out whole or not at all.
     """
-    [(_, _, name)] = connection.execute("PRAGMA database_list").fetchall()
+    query = "SELECT file FROM pragma_database_list WHERE name = 'main'"
+    [(name,)] = connection.execute(query).fetchall()
     target = Path(name).with_name(f"{Path(name).name}.schema-{version}")
     partial = target.with_name(target.name + ".partial")
     try:
