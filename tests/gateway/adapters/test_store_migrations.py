@@ -188,7 +188,7 @@ asyncio.run(main())
 
 
 async def test_killed_anywhere_in_a_migration_leaves_the_old_or_the_new(tmp_path):
-    """Some twenty of SQLite's steps further on each time, then three times as far, until it gets through."""
+    """Each time three times as far into it, by SQLite's own steps, until it gets through."""
     versions, step = set(), 1
     while True:
         path = tmp_path / f"{step}.db"
