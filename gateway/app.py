@@ -346,6 +346,8 @@ class Gateway:
                         self.site,
                         meters.read,
                         tell_health=meters.health,
+                        tell_doubt=meters.doubt,
+                        drawn=meters.drawn,
                         clock=self.clock,
                     ),
                     watch_input(self.site.grid_operator, self.grid_operator, self.clock),

@@ -253,6 +253,15 @@ class Meter(Model):
     """A reading older than this, s, is stale and `on_loss` holds."""
     on_loss: OnLoss = OnLoss.SAFE
     """safe: safe currents; hold: limits stay and may only fall; panic: every EVSE pauses."""
+    phases: Annotated[
+        tuple[Phase, ...], Field(min_length=3, max_length=3), AfterValidator(_without_repetition)
+    ] = ("L1", "L2", "L3")
+    """The circuit's phases on the meter's L1, L2, L3."""
+    invert: bool = False
+    """Its current transformers sit the wrong way round: what it calls export is import."""
+    frozen_s: Seconds | None = None
+    """It is lost when it repeats itself to the last digit for so long, s, while current flows;
+    absent: as the library says, mostly 120."""
 
 
 def is_model_file(model: str) -> bool:

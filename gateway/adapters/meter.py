@@ -1,43 +1,44 @@
 """Read the site's Modbus meters at a steady pace, for ever, each on its own.
 
-Turns registers into `MeterReading` by the meter library and hands it on; whether a reading is too
-old or too high is decided in `load_balancer`. Silence is never bridged by repeating the last
-value: while a meter is lost nothing is delivered. An outage is told once when it begins, which
-is when the last reading has become stale, and once when it ends.
+Turns registers into `MeterReading` by the meter library and hands it on; whether it can be true is
+decided in `gateway.meters`, whether it is too old or too high in `load_balancer`. Silence is never
+bridged by repeating the last value: while a meter is lost nothing is delivered. An outage is told
+once when it begins, which is when the last reading has become stale, and once when it ends.
 """
 
 import asyncio
-import logging
 import math
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.adapters.meter_line import ModbusLine, Refused
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, decode
+from gateway.meters.health import Doubts, Outage, TellDoubt, TellHealth
 from gateway.meters.model import Block, Layout, MeterModel, meter_model
-from gateway.meters.plausibility import Bounds, FrozenWatch, implausible
+from gateway.meters.mounting import mounted
+from gateway.meters.plausibility import Bounds
+from gateway.meters.watch import MeterWatch
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PhaseCurrents
 from site_config.addresses import Bus, parse_bus
 from site_config.model import Meter, Site
 
-log = logging.getLogger(__name__)
-
 Deliver = Callable[[str, MeterReading, DecodedValues], None]
 """Called with the meter's name, what the balancer needs, and all that was read."""
-TellHealth = Callable[[str, str | None], None]
-"""Called with the meter's name and why it is lost, or None with its first reading and when it
-is back; only when that changes."""
+Drawn = Callable[[str, float], PhaseCurrents | None]
+"""Asked with the meter's name and now: what our own EVSEs draw below it, None: not known."""
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 FAILURES_BEFORE_CALM = 3
 CALM_POLL_S = 2.0
-"""A meter that failed some times in a row is asked this seldom, so that it does not hold up the
-others on its line; and so it is found at most this long after it has come back."""
+"""A meter that failed some times in a row is asked this seldom, times the meters on its line, so
+that it does not hold them up; and so it is found at most this long after it has come back."""
 UNKNOWN_RATING_A = 10_000.0
 """Bound for a meter that sits in no circuit."""
 SUNSPEC_MARK = (0x5375, 0x6E53)
@@ -45,6 +46,25 @@ SUNSPEC_MARK = (0x5375, 0x6E53)
 SUNSPEC_END = 0xFFFF
 SUNSPEC_MODELS = 64
 """More models than any device has; ends the search in a device that answers anything."""
+
+
+def _to_nobody(_name: str, _words: str | None) -> None:
+    """Nobody wants to know."""
+
+
+def _unknown(_name: str, _now: float) -> None:
+    """Nobody knows."""
+
+
+class Reader(Protocol):
+    """What is polled."""
+
+    @property
+    def layout(self) -> Layout:
+        """Return the registers in use, to say which of them is doubtful."""
+
+    async def read(self) -> DecodedValues:
+        """Return what the meter says now, or raise `Unavailable`."""
 
 
 class MeterReader:
@@ -151,77 +171,57 @@ async def open_meter(bus: Bus, model: MeterModel, unit: int) -> AsyncIterator[Me
         yield MeterReader(line, model, unit)
 
 
-@dataclass(slots=True)
-class Outage:
-    """Knows since when a meter is silent, and what has been told of it."""
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears of one meter, and what is asked about its circuit."""
 
-    name: str
-    max_age_s: float
-    policy: str
-    heard_at: float
-    """Of the last reading, or of the beginning."""
-    tell: TellHealth
-    told_healthy: bool | None = None
-    """None: nothing has been told yet."""
-
-    def heard(self, now: float) -> None:
-        if self.told_healthy is False:
-            log.info("meter.back meter=%s silent_s=%.1f", self.name, now - self.heard_at)
-        if not self.told_healthy:
-            self.tell(self.name, None)
-        self.heard_at, self.told_healthy = now, True
-
-    def silent(self, reason: str, now: float) -> None:
-        silent_s = now - self.heard_at
-        if self.told_healthy is False or silent_s < self.max_age_s:
-            return
-        log.warning(
-            'meter.lost meter=%s reason="%s" silent_s=%.1f policy=%s',
-            self.name,
-            reason,
-            silent_s,
-            self.policy,
-        )
-        self.tell(self.name, reason)
-        self.told_healthy = False
+    deliver: Deliver
+    tell_health: TellHealth
+    tell_doubt: TellDoubt = _to_nobody
+    drawn: Drawn = _unknown
 
 
 async def poll_meter(
     name: str,
     meter: Meter,
-    read: Callable[[], Awaitable[DecodedValues]],
-    bounds: Bounds,
-    deliver: Deliver,
+    reader: Reader,
+    watch: MeterWatch,
+    listener: Listener,
     *,
-    tell_health: TellHealth,
+    calm_s: float = CALM_POLL_S,
     clock: Clock = time.monotonic,
     sleep: Sleep = asyncio.sleep,
 ) -> None:
     """Deliver a reading every `poll_s`, without drift; deliver nothing while the meter is silent
     or says what cannot be true. Never returns.
+
+    Args:
+        calm_s: time between two attempts when several have failed.
     """
     due = clock()
-    outage = Outage(name, meter.max_age_s, meter.on_loss, due, tell_health)
-    frozen = FrozenWatch()
+    outage = Outage(name, meter.max_age_s, meter.on_loss, due, listener.tell_health)
+    doubts = Doubts(name, listener.tell_doubt)
     failures = 0
     while True:
+        refusal: str | None = None
         try:
-            values = await read()
-            reason = implausible(values, bounds)
+            values = mounted(await reader.read(), meter)
         except Unavailable as error:
-            reason = error.reason
-        now = clock()
-        if reason is None:
-            failures = 0
-            outage.heard(now)
-            if frozen.just_froze(values):
-                log.warning("meter.frozen meter=%s identical_readings=%d", name, frozen.polls)
-            deliver(name, _reading(values, now), values)
+            refusal, now = error.reason, clock()
         else:
-            failures += 1
-            outage.silent(reason, now)
+            now = clock()
+            found = watch.doubts(values, now, listener.drawn(name, now))
+            doubts.take(found, reader.layout, now)
+            if found and found[0].is_refused:
+                refusal = found[0].told(reader.layout)
+            else:
+                outage.heard(now)
+                listener.deliver(name, _reading(values, now), values)
+        if refusal is not None:
+            outage.silent(refusal, now)
+        failures = failures + 1 if refusal is not None else 0
         is_calm = failures >= FAILURES_BEFORE_CALM
-        due = next_due(due, now, max(meter.poll_s, CALM_POLL_S) if is_calm else meter.poll_s)
+        due = next_due(due, now, max(meter.poll_s, calm_s) if is_calm else meter.poll_s)
         await sleep(due - now)
 
 
@@ -239,29 +239,39 @@ async def poll_meters(
     deliver: Deliver,
     *,
     tell_health: TellHealth,
+    tell_doubt: TellDoubt = _to_nobody,
+    drawn: Drawn = _unknown,
     clock: Clock = time.monotonic,
 ) -> None:
     """Poll all meters of the site; those with one address share a connection and take turns."""
-    lines: dict[Bus, ModbusLine] = {}
+    listener = Listener(deliver, tell_health, tell_doubt, drawn)
+    buses = {name: parse_bus(meter.url) for name, meter in site.meters.items()}
+    on_bus = Counter(buses.values())
+    lines = {bus: ModbusLine(bus) for bus in on_bus}
     try:
         async with asyncio.TaskGroup() as tasks:
             for name, meter in site.meters.items():
-                bus = parse_bus(meter.url)
-                line = lines.setdefault(bus, ModbusLine(bus))
-                reader = MeterReader(line, meter_model(meter.model), meter.unit)
+                model, bus = meter_model(meter.model), buses[name]
                 poll = poll_meter(
                     name,
                     meter,
-                    reader.read,
-                    bounds_of(site, name),
-                    deliver,
-                    tell_health=tell_health,
+                    MeterReader(lines[bus], model, meter.unit),
+                    watch_of(site, name, model),
+                    listener,
+                    calm_s=CALM_POLL_S * on_bus[bus],
                     clock=clock,
                 )
                 tasks.create_task(poll, name=f"meter {name}")
     finally:
         for line in lines.values():
             line.close()
+
+
+def watch_of(site: Site, name: str, model: MeterModel) -> MeterWatch:
+    """Return what judges the readings of a meter, where it sits."""
+    meter = site.meters[name]
+    frozen_s = model.frozen_s if meter.frozen_s is None else meter.frozen_s
+    return MeterWatch(bounds_of(site, name), frozen_s=frozen_s, max_age_s=meter.max_age_s)
 
 
 def bounds_of(site: Site, meter: str) -> Bounds:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 
 from gateway.meters.decode import DecodedValues, PhaseValues
 from gateway.meters.model import meter_model
+from gateway.meters.mounting import as_the_meter_sees
 from gateway.simulation.cars import Conductors
 from gateway.simulation.changes import Changes
 from gateway.simulation.evse import EvseHardware
@@ -204,7 +205,7 @@ class World:
 
         def read() -> DecodedValues:
             values = self.plant.circuits[circuit]
-            return DecodedValues(
+            measured = DecodedValues(
                 currents=PhaseValues(*values.currents_a),
                 voltages=PhaseValues(*values.voltages_v),
                 powers=PhaseValues(*values.powers_w),
@@ -212,6 +213,7 @@ class World:
                 energy_import_wh=values.energy_import_wh,
                 frequency_hz=50.0,
             )
+            return as_the_meter_sees(measured, self.site.meters[meter_id])
 
         return read
 

@@ -12,12 +12,20 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.adapters.meter import MeterReader, bounds_of, next_due, poll_meter, poll_meters
+from gateway.adapters.meter import (
+    Listener,
+    MeterReader,
+    bounds_of,
+    next_due,
+    poll_meter,
+    poll_meters,
+)
 from gateway.adapters.meter_line import ModbusLine
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, PhaseValues
 from gateway.meters.model import known_models, meter_model
 from gateway.meters.plausibility import Bounds, implausible
+from gateway.meters.watch import MeterWatch
 from gateway.meters.words import WordOrder
 from gateway.simulation.meter import Address, Fault, SimulatedMeter
 from load_balancer.inputs import MeterReading
@@ -206,6 +214,7 @@ class Timeline:
         self.began = []
         self.readings = []
         self.health = []
+        self.layout = meter_model("eastron-sdm630").layouts[0]
         self._script = list(script)
 
     def clock(self):
@@ -231,10 +240,12 @@ class Timeline:
             await poll_meter(
                 "grid",
                 meter,
-                self.read,
-                Bounds(2000.0),
-                lambda name, reading, _: self.readings.append((name, reading)),
-                tell_health=lambda name, reason: self.health.append((name, reason)),
+                self,
+                MeterWatch(Bounds(2000.0), frozen_s=120.0, max_age_s=5.0),
+                Listener(
+                    lambda name, reading, _: self.readings.append((name, reading)),
+                    lambda name, reason: self.health.append((name, reason)),
+                ),
                 clock=self.clock,
                 sleep=self.sleep,
             )
@@ -327,16 +338,38 @@ async def test_reading_that_cannot_be_true_is_silence(caplog, lie, reason):
     await timeline.play()
 
     assert len(timeline.readings) == 1
-    assert reason in told(caplog)[0]
+    doubt, lost = told(caplog)
+    assert reason in doubt
+    assert f'reason="{reason}' in lost
+    assert "input register" in lost
 
 
-async def test_frozen_meter_is_told_of_once_and_still_delivered(caplog):
-    timeline = Timeline([(0.0, VALUES)] * 400)
+async def test_frozen_meter_is_lost_and_comes_back_when_it_moves(caplog):
+    caplog.set_level("INFO")
+    moved = [(0.0, replace(VALUES, frequency_hz=50 + n / 100)) for n in range(1, 80)]
+    timeline = Timeline([(0.0, VALUES)] * 400 + moved)
 
     await timeline.play()
 
-    assert told(caplog) == ["meter.frozen meter=grid identical_readings=300"]
-    assert len(timeline.readings) == 400
+    assert len(timeline.readings) == 120 + 79
+    assert [line.split()[0] for line in told(caplog)] == [
+        "meter.doubt",
+        "meter.lost",
+        "meter.back",
+        "meter.sound",
+    ]
+    assert "kind=frozen" in told(caplog)[0]
+    assert [reason is None for _, reason in timeline.health] == [True, False, True]
+
+
+async def test_meter_that_sits_turned_and_inverted_is_read_as_the_site_file_says():
+    timeline = Timeline([(0.0, VALUES)])
+
+    await timeline.play(phases=["L2", "L3", "L1"], invert=True)
+
+    [(_, reading)] = timeline.readings
+    assert reading.currents == pytest.approx((-30.2, -10.5, 20.0))
+    assert reading.power_w == -4700.0
 
 
 @pytest.mark.parametrize(
