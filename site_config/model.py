@@ -10,25 +10,29 @@ repeats its value. The text below a field is shown by editors, so it speaks to i
 Currents are A RMS per phase, positive = import.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import time
 from enum import StrEnum
-from math import isfinite
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
-    WithJsonSchema,
 )
-from pydantic_core import PydanticKnownError
 
-from site_config.addresses import host_and_port, parse_bus
+from site_config.fields import (
+    ClockTime,
+    Current,
+    Listen,
+    PhaseRatings,
+    PositiveCurrent,
+    Seconds,
+    bus_address,
+    without_repetition,
+)
 
 Phase = Literal["L1", "L2", "L3"]
 OcppVersion = Literal["ocpp2.0.1", "ocpp1.6"]
@@ -40,82 +44,10 @@ MINIMUM_CURRENT_A = 6.0
 MAX_EVSES = 10_000
 """EVSE numbers stay far below this; a larger one is a slip of the finger."""
 
-T = TypeVar("T")
-
-
-def _without_repetition(items: tuple[T, ...]) -> tuple[T, ...]:
-    if repeated := [item for n, item in enumerate(items) if item in items[:n]]:
-        raise ValueError(f"names {repeated[0]} twice")
-    return items
-
-
-def _listen_address(listen: str) -> str:
-    host_and_port(listen)
-    return listen
-
-
-def _bus_address(url: str) -> str:
-    parse_bus(url)
-    return url
-
-
-def _same_on_each_phase(rating: object) -> object:
-    """Let one number stand for three phases; what is wrong with it is said once."""
-    if isinstance(rating, list | tuple):
-        if len(rating) != len(get_args(Phase)):
-            raise ValueError("is neither one number nor three, for L1, L2 and L3")
-        return rating
-    try:
-        number = float(str(rating))
-    except ValueError:
-        raise PydanticKnownError("float_parsing") from None
-    if not isfinite(number):
-        raise PydanticKnownError("finite_number")
-    if number <= 0:
-        raise PydanticKnownError("greater_than", {"gt": 0})
-    return (number,) * 3
-
-
-def _clock_time(text: object) -> object:
-    """Read `17:00` as hours and minutes, never as pydantic's seconds since midnight."""
-    if isinstance(text, str):
-        found = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)", text.strip())
-        if not found or (found[1] == "24" and found[2] != "00"):
-            raise ValueError("is not a time of day like 17:00")
-        return time(int(found[1]) % 24, int(found[2]))
-    return text
-
-
-Current = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PositiveCurrent = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PhaseRatings = Annotated[
-    tuple[PositiveCurrent, PositiveCurrent, PositiveCurrent],
-    BeforeValidator(_same_on_each_phase),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {
-                    "type": "array",
-                    "items": {"type": "number", "exclusiveMinimum": 0},
-                    "minItems": 3,
-                    "maxItems": 3,
-                },
-            ]
-        }
-    ),
-]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Listen = Annotated[str, AfterValidator(_listen_address), Field(examples=["0.0.0.0:9000"])]
 Secret = Annotated[str, Field(repr=False)]
 OptionalSecret = Annotated[str | None, Field(repr=False)]
 Protocols = Annotated[
-    tuple[OcppVersion, ...], Field(min_length=1), AfterValidator(_without_repetition)
-]
-ClockTime = Annotated[
-    time,
-    BeforeValidator(_clock_time),
-    WithJsonSchema({"type": "string", "pattern": r"^([01]?\d|2[0-4]):[0-5]\d$"}),
+    tuple[OcppVersion, ...], Field(min_length=1), AfterValidator(without_repetition)
 ]
 
 
@@ -242,7 +174,7 @@ class Meter(Model):
     model: str
     """A name in the meter library, such as eastron-sdm630, or the path of a data file of your own,
     such as ./my-meter.yaml, that begins beside the site file."""
-    url: Annotated[str, AfterValidator(_bus_address), Field(examples=["tcp://192.168.1.20:502"])]
+    url: Annotated[str, AfterValidator(bus_address), Field(examples=["tcp://192.168.1.20:502"])]
     """tcp://host:port, rtu:///dev/ttyUSB0?baudrate=9600&parity=N, rtutcp://converter:port (RTU over
     TCP) or tls://host:802?ca=/etc/site-gateway/meter-ca.pem."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
@@ -254,7 +186,7 @@ class Meter(Model):
     on_loss: OnLoss = OnLoss.SAFE
     """safe: safe currents; hold: limits stay and may only fall; panic: every EVSE pauses."""
     phases: Annotated[
-        tuple[Phase, ...], Field(min_length=3, max_length=3), AfterValidator(_without_repetition)
+        tuple[Phase, ...], Field(min_length=3, max_length=3), AfterValidator(without_repetition)
     ] = ("L1", "L2", "L3")
     """The circuit's phases on the meter's L1, L2, L3."""
     invert: bool = False
@@ -273,7 +205,7 @@ class LimitWindow(Model):
     """A weekly window, in the site's time zone, in which a circuit may draw less."""
 
     days: Annotated[
-        tuple[Weekday, ...], Field(min_length=1), AfterValidator(_without_repetition)
+        tuple[Weekday, ...], Field(min_length=1), AfterValidator(without_repetition)
     ] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     """Days on which the window begins; absent: every day."""
     start: Annotated[ClockTime, Field(validation_alias="from", examples=["17:00"])]
@@ -379,7 +311,7 @@ class InputKind(StrEnum):
 class DigitalInput(Model):
     """A contact of the grid operator, read over Modbus TCP."""
 
-    url: Annotated[str, AfterValidator(_bus_address), Field(examples=["tcp://192.168.1.21:502"])]
+    url: Annotated[str, AfterValidator(bus_address), Field(examples=["tcp://192.168.1.21:502"])]
     """tcp://host:port of the input module, or of a meter that has inputs."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Modbus unit (device address)."""
