@@ -6,7 +6,7 @@ Called every second or so; `now` is monotonic seconds, `at` aware UTC.
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.dimming_desk import DimmingDesk
@@ -14,10 +14,15 @@ from gateway.errors import StoreFailed
 from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.parts import Parts
-from gateway.records import Write
+from gateway.records import ForgetJourneys, Write
+from gateway.site_state import DepthPoint
 
 LIST_CONFLICT = "LocalListConflict"
 """1.6 §3.5.2: told of connector 0. 2.0.1 has no word for it."""
+
+JOURNEYS_KEPT = timedelta(days=90)
+"""How long it is known which way a message went; as far as there is room."""
+JOURNEYS_EVERY_S = 3600.0
 
 
 class Housekeeping:
@@ -47,13 +52,16 @@ class Housekeeping:
         self._journal = journal
         self._grid_operator = grid_operator
         self._wake_cloud = wake_cloud
+        self._journeys_due_at = 0.0
 
     async def keep(self, now: float, at: datetime) -> None:
         """Bring everything up to this instant."""
         parts = self._parts
         parts.cloud.statuses.handle_timer(now, at)
         cloud = parts.state.cloud
-        cloud.pending, cloud.quarantined, cloud.oldest_at = parts.outbox.depth()
+        pending, quarantined, cloud.oldest_at = parts.outbox.depth()
+        cloud.note_depth(DepthPoint(at, pending, quarantined))
+        cloud.drain_s = parts.outbox.drain_estimate()
         parts.judge_health(self._store_failure())
         if self._grid_operator is not None:
             await self._grid_operator.keep()
@@ -75,3 +83,6 @@ class Housekeeping:
             self._parts.limits.take(expired)
             self._limits_changed()
         await self._close_abandoned(now, at)
+        if now >= self._journeys_due_at:
+            await self._commit([ForgetJourneys(at - JOURNEYS_KEPT)])
+            self._journeys_due_at = now + JOURNEYS_EVERY_S

@@ -110,10 +110,13 @@ def _cloud(state: SiteState, now_utc: datetime) -> Iterator[Metric]:
     oldest = _gauge("outbox_oldest_age_seconds", "Age of the oldest message that waits; 0: none")
     age_s = (now_utc - cloud.oldest_at).total_seconds() if cloud.oldest_at else 0.0
     oldest.add_metric([], max(0.0, age_s))
+    drain = _gauge("outbox_drain_seconds", "Until all that waits has left; absent: unknown")
+    if cloud.drain_s is not None:
+        drain.add_metric([], cloud.drain_s)
     problems = _gauge("problem", "1 for each reason why the site is degraded", ["kind"])
     for kind in sorted(state.problems):
         problems.add_metric([kind], 1)
-    yield from (connected, registered, pending, quarantined, oldest, problems)
+    yield from (connected, registered, pending, quarantined, oldest, drain, problems)
 
 
 def _storage(state: SiteState) -> Iterator[Metric]:

@@ -12,7 +12,7 @@ from gateway.site_state import SiteState, snapshot
 
 ONLINE, OFFLINE = "online", "offline"
 
-AGEING = frozenset({"age_s", "oldest_age_s", "since"})
+AGEING = frozenset({"age_s", "oldest_age_s", "drain_s", "since"})
 """Keys that grow by themselves: no reason to publish anew."""
 
 Messages = dict[str, dict[str, Any]]

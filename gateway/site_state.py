@@ -8,7 +8,7 @@ JSON of `GET /api/v1/site`. Currents are A RMS per phase, power W, energy Wh, po
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.charging_wishes import ChargingWish
@@ -21,6 +21,20 @@ from site_config.model import Site
 
 HISTORY_LENGTH = 3600
 """Points kept for the page's plot: an hour at one reading a second."""
+
+
+DEPTH_STEP = timedelta(seconds=30)
+DEPTH_LENGTH = 720
+"""Six hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepthPoint:
+    """How many rows were in the outbox at an instant."""
+
+    at: datetime
+    pending: int
+    quarantined: int
 
 
 @dataclass(slots=True)
@@ -36,6 +50,16 @@ class CloudState:
     quarantined: int = 0
     oldest_at: datetime | None = None
     """When the oldest row waiting was enqueued."""
+    drain_s: float | None = None
+    """Until all that waits has left, at the present pace; None: nobody knows."""
+    depths: deque[DepthPoint] = field(default_factory=lambda: deque(maxlen=DEPTH_LENGTH))
+    """How much waited, every `DEPTH_STEP`, the newest last."""
+
+    def note_depth(self, depth: DepthPoint) -> None:
+        """Take over how much waits now; it is remembered from time to time."""
+        self.pending, self.quarantined = depth.pending, depth.quarantined
+        if not self.depths or depth.at - self.depths[-1].at >= DEPTH_STEP:
+            self.depths.append(depth)
 
 
 @dataclass(slots=True)
@@ -214,6 +238,7 @@ def _cloud(cloud: CloudState, now_utc: datetime) -> dict[str, Any]:
             "pending": cloud.pending,
             "quarantined": cloud.quarantined,
             "oldest_age_s": oldest_age_s,
+            "drain_s": cloud.drain_s,
         },
     }
 

@@ -123,3 +123,13 @@ def test_calls_of_ours_and_errors_both_ways_are_counted_as_they_pass(frame, mess
     counters.count_frame(*frame)
 
     assert (list(counters.messages), list(counters.call_errors)) == (messages, errors)
+
+
+@pytest.mark.parametrize(("drain_s", "is_told"), [(None, False), (740.0, True)])
+def test_how_long_the_backlog_will_take_is_told_once_it_is_known(drain_s, is_told):
+    state = busy_state()
+    state.cloud.drain_s = drain_s
+
+    text = metrics.render(state, metrics.Counters(), NOW, NOON).decode()
+
+    assert ("site_gateway_outbox_drain_seconds 740.0" in text) is is_told

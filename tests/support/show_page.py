@@ -57,7 +57,7 @@ async def take_pictures(folder: Path, stations: int) -> None:
             await asyncio.sleep(0.8)
             await page.screenshot(folder / f"{name}-limit.png")
             await page.click(".sg-dialog button", "Cancel")
-            for tab in ("Cloud", "Messages"):
+            for tab in ("Transactions", "Cloud", "Messages"):
                 await page.click(".q-tab", tab)
                 await asyncio.sleep(1.0)
                 await page.screenshot(folder / f"{name}-{tab.lower()}.png")

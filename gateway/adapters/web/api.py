@@ -207,6 +207,15 @@ async def outbox(
     }
 
 
+@api.get("/outbox/depth", tags=["outbox"])
+async def outbox_depth(desk: OurDesk) -> list[list[int]]:
+    """How much waited over the last hours: milliseconds since 1970, waiting, in quarantine."""
+    return [
+        [round(point.at.timestamp() * 1000), point.pending, point.quarantined]
+        for point in desk.state.cloud.depths
+    ]
+
+
 @api.get("/outbox/{row_id}", tags=["outbox"], responses=UNKNOWN)
 async def quarantined_row(row_id: int, desk: OurDesk) -> dict[str, Any]:
     """A quarantined message with all that it tells, and who has changed what of it."""

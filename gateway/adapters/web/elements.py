@@ -41,6 +41,14 @@ class CurrentPlot(Element, component="static/current_plot.js"):
         super().__init__()
 
 
+class TransactionTable(Element, component="static/transaction_table.js"):
+    """What was charged, and the way of each of its messages."""
+
+
+class DepthPlot(Element, component="static/depth_plot.js"):
+    """How many messages have waited for the cloud over the last hours."""
+
+
 class MessageTrace(Element, component="static/message_trace.js"):
     """OCPP frames, newest first."""
 

@@ -7,7 +7,13 @@ from nicegui import Client, ui
 
 from gateway.adapters.web.access import may
 from gateway.adapters.web.door import CALLER_KEY
-from gateway.adapters.web.elements import CircuitBars, CurrentPlot, EvseBoard, SiteHeader
+from gateway.adapters.web.elements import (
+    CircuitBars,
+    CurrentPlot,
+    EvseBoard,
+    SiteHeader,
+    TransactionTable,
+)
 from gateway.adapters.web.live import Live
 from gateway.adapters.web.page_limit import LimitDialog
 from gateway.adapters.web.page_messages import MessagesPanel
@@ -42,6 +48,7 @@ async def site_page(request: Request, client: Client) -> None:
     live: Live = request.scope["state"][LIVE_KEY]
     client.title = live.desk.state.site.site.name
     ui.colors(primary=BRAND)
+    ui.dark_mode(None)  # as the device has it
     style = STATIC / "site.css"
     ui.add_head_html(
         f'<link rel="stylesheet" href="/static/site.css?{style.stat().st_mtime_ns}">'
@@ -49,10 +56,13 @@ async def site_page(request: Request, client: Client) -> None:
     )
     SiteHeader()
     with ui.tabs().classes("sg-tabs").props("align=left no-caps") as tabs:
-        site, cloud, messages = ui.tab("Site"), ui.tab("Cloud"), ui.tab("Messages")
+        site, charged = ui.tab("Site"), ui.tab("Transactions")
+        cloud, messages = ui.tab("Cloud"), ui.tab("Messages")
     with ui.tab_panels(tabs, value=site, animated=False).classes("sg-panels"):
         with ui.tab_panel(site):
             _site_panel(live, caller)
+        with ui.tab_panel(charged), ui.element("div").classes("sg-card"):
+            TransactionTable()
         with ui.tab_panel(cloud):
             outbox = OutboxPanel(live.desk, caller)
         with ui.tab_panel(messages):

@@ -1,5 +1,6 @@
 """What the cloud has not confirmed, and what it will never accept as it is."""
 
+from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -8,6 +9,9 @@ from nicegui import ui
 
 from gateway.adapters.web.access import may
 from gateway.adapters.web.desk import Desk
+from gateway.adapters.web.elements import DepthPlot
+from gateway.adapters.web.page_edit import EditDialog
+from gateway.adapters.web.wording import duration
 from gateway.errors import StoreFailed
 from gateway.exports import event_in_words
 from gateway.operations import Caller, NotAllowed, NotFound
@@ -23,14 +27,22 @@ class OutboxPanel:
         self._desk = desk
         self._caller = caller
         self._zone = ZoneInfo(desk.state.site.site.timezone)
+        is_operator = may(caller, Role.OPERATOR)
+        self._dialog = EditDialog(desk, caller, self.refresh) if is_operator else None
         self._shown: tuple[list[OutboxRow], list[QuarantinedRow]] | None = None
         cloud = desk.state.site.cloud
         with ui.element("div").classes("sg-card"):
             ui.html("<h2>Cloud</h2>", sanitize=False)
             host = urlsplit(cloud.url).hostname  # the rest of an address may hold a secret
             ui.label(f"This site is known as {cloud.identity} at {host}.")
+            self._facts = ui.label()
+            DepthPlot()
         with ui.element("div").classes("sg-card"):
-            ui.html("<h2>In quarantine</h2>", sanitize=False)
+            with ui.element("div").classes("sg-board-head"):
+                ui.html("<h2>In quarantine</h2>", sanitize=False)
+                for form in ("csv", "jsonl"):
+                    address = f"/api/v1/outbox?limit=10000&format={form}"
+                    ui.link(form.upper(), address).classes("sg-button").props("download")
             self._quarantine = ui.element("div")
         with ui.element("div").classes("sg-card"):
             ui.html("<h2>Waiting for the cloud</h2>", sanitize=False)
@@ -42,6 +54,7 @@ class OutboxPanel:
         tabs.on_value_change(lambda: setattr(timer, "active", tabs.value == tab._props["name"]))
 
     async def refresh(self) -> None:
+        self._facts.set_text(self._in_words())
         operations = self._desk.operations
         pending = list(await operations.outbox(MOST_ROWS))
         quarantined = list(await operations.quarantined())
@@ -50,6 +63,18 @@ class OutboxPanel:
         self._shown = pending, quarantined
         self._show_pending(pending)
         self._show_quarantined(quarantined)
+
+    def _in_words(self) -> str:
+        cloud = self._desk.state.cloud
+        if not cloud.pending:
+            return "Nothing waits: the cloud has confirmed everything."
+        age = self._desk.now_utc() - cloud.oldest_at if cloud.oldest_at else timedelta()
+        drain_s = cloud.drain_s
+        if drain_s is None:
+            end = "It is not known how long they will take."
+        else:
+            end = f"They will take about {duration(timedelta(seconds=drain_s))}."
+        return f"{cloud.pending} messages wait, the oldest for {duration(age)}. {end}"
 
     def _show_pending(self, rows: list[OutboxRow]) -> None:
         self._pending.clear()
@@ -69,13 +94,15 @@ class OutboxPanel:
                 ui.label("Nothing.").classes("sg-muted")
             for quarantined in rows:
                 with self._line(quarantined.row, f"{quarantined.code}: {quarantined.description}"):
-                    if may(self._caller, Role.OPERATOR):
-                        self._buttons(quarantined.row.id)
+                    if self._dialog is not None:
+                        self._buttons(quarantined, self._dialog)
 
-    def _buttons(self, row_id: int) -> None:
+    def _buttons(self, found: QuarantinedRow, dialog: EditDialog) -> None:
+        row_id = found.row.id
         retry, discard = (partial(self._release, row_id, is_retried=each) for each in (True, False))
         with ui.element("div").classes("sg-actions"):
             ui.button("Retry", on_click=retry).props("outline dense no-caps")
+            ui.button("Edit…", on_click=partial(dialog.open, found)).props("flat dense no-caps")
             with ui.button("Discard…").props("flat dense no-caps color=negative"), ui.menu():
                 ui.menu_item("Give it up for good: it will never be billed", on_click=discard)
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.adapters.web.view_evses import evse_rows
 from gateway.adapters.web.wording import Clock, duration, since
-from gateway.site_state import CircuitState, HistoryPoint, MeterState, SiteState
+from gateway.site_state import CircuitState, CloudState, HistoryPoint, MeterState, SiteState
 from load_balancer.phases import PhaseCurrents
 
 View = dict[str, Any]
@@ -98,8 +98,16 @@ def _outbox(state: SiteState, clock: Clock) -> dict[str, Any]:
         "tone": "bad" if cloud.quarantined else "good" if cloud.is_connected else "warn",
         "pending": cloud.pending,
         "quarantined": cloud.quarantined,
-        "detail": f"oldest {age}" if age else "all delivered" if not cloud.pending else "",
+        "detail": _waiting(cloud, age),
     }
+
+
+def _waiting(cloud: CloudState, age: str | None) -> str:
+    if not cloud.pending:
+        return "all delivered"
+    if cloud.drain_s is not None:
+        return f"gone in about {duration(timedelta(seconds=cloud.drain_s))}"
+    return f"oldest {age}" if age else ""
 
 
 def _totals(state: SiteState, evses: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -368,6 +368,7 @@ def a_transaction() -> Transaction:
         id_token=IdToken("04A2B3C4D5E6F7"),
         register_start_wh=1000.0,
         register_last_wh=8250.0,
+        is_start_queued=True,
     )
 
 

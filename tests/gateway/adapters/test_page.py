@@ -13,7 +13,7 @@ import pytest_asyncio
 from gateway.adapters.web import Desk, serve
 from gateway.operations import Caller
 from gateway.records import LimitSource
-from gateway.site_state import HistoryPoint
+from gateway.site_state import DepthPoint, HistoryPoint
 from load_balancer.phases import PhaseCurrents
 from site_config.model import Role
 from tests.gateway.adapters.demo_site import (
@@ -111,7 +111,7 @@ async def test_after_signing_out_the_page_is_closed(page, url):
 
 async def test_no_request_leaves_for_another_host_and_nothing_is_complained_about(page, url):
     await signed_in(page, url)
-    for tab in ("Cloud", "Messages", "Site"):
+    for tab in ("Transactions", "Cloud", "Messages", "Site"):
         await page.click(".q-tab", tab)
         await page.wait_for(f"document.querySelector('.q-tab--active').innerText == '{tab}'")
 
@@ -205,13 +205,13 @@ async def test_an_operator_gives_a_circuit_back(page, url, desk):
 
 CHANGING = (
     "[...document.querySelectorAll('button')].map((each) => each.innerText)"
-    ".filter((text) => ['Limit…', 'Retry', 'Discard…'].includes(text))"
+    ".filter((text) => ['Limit…', 'Retry', 'Edit…', 'Discard…'].includes(text))"
 )
 
 
 @pytest.mark.parametrize(
     ("token", "on_site", "on_cloud"),
-    [(VIEWER, [], []), (OPERATOR, ["Limit…"] * 3, ["Retry", "Discard…"])],
+    [(VIEWER, [], []), (OPERATOR, ["Limit…"] * 3, ["Retry", "Edit…", "Discard…"])],
     ids=["viewer", "operator"],
 )
 async def test_who_may_not_change_anything_sees_no_button_that_would(
@@ -300,3 +300,63 @@ async def test_a_page_comes_back_by_itself_after_a_restart_of_the_gateway(page, 
         assert await page.wait_for(f"document.querySelector('{GARAGE_L2}').innerText == '44.4'")
         assert await page.wait_for("window.socket?.connected")
         await page.forget()
+
+
+async def test_a_transaction_opens_into_the_way_of_its_messages(page, url):
+    await signed_in(page, url, VIEWER)
+    await page.click(".q-tab", "Transactions")
+    await page.click(".sg-tx[data-transaction]", "CP-01")
+
+    await page.wait_for("document.querySelectorAll('.sg-steps li').length == 5")
+    steps = await page.text(".sg-steps")
+    assert "13:00:00.040 s-3" in steps
+    assert "with row 4" in steps
+    assert "FormationViolation timestamp malformed" in steps
+    assert "…E6F7" in await page.text(".sg-tx[data-transaction]")
+    assert page.complaints == []
+
+
+async def test_an_operator_mends_a_quarantined_message_and_says_why(page, url, desk):
+    await signed_in(page, url)
+    await page.click(".q-tab", "Cloud")
+    await page.click(".sg-line button", "Edit…")
+    await page.wait_for("document.querySelector('.sg-code textarea')?.value.includes('12:00:00Z')")
+
+    told = await page.evaluate("document.querySelector('.sg-code textarea').value")
+    await page.type(".sg-code textarea", told.replace("12:00:00Z", "11:00:00Z"))
+    await page.click(".sg-dialog button", "Save")
+    assert "Say why" in await page.text(".sg-dialog .sg-bad")
+    await page.type(".sg-dialog input[aria-label=Why]", "its clock was wrong")
+    await page.click(".sg-dialog button", "Save")
+
+    await page.wait_for("document.body.innerText.includes('Changed. Retry sends it.')")
+    (edit,) = desk.operations.edits
+    assert (edit.edited_by, edit.note) == ("operator-tablet", "its clock was wrong")
+    assert desk.operations.quarantine[0].row.event.at == NOON - timedelta(hours=1)
+
+
+async def test_messages_are_searched_and_the_file_is_what_is_shown(page, url):
+    await signed_in(page, url)
+    await page.click(".q-tab", "Messages")
+    await page.wait_for("document.querySelectorAll('.sg-frame').length == 4")
+
+    await page.type("input[aria-label=action]", "StatusNotification")
+
+    await page.wait_for("document.querySelectorAll('.sg-frame').length == 1")
+    assert "action=StatusNotification" in await page.evaluate(
+        "document.querySelector('.sg-download').href"
+    )
+
+
+async def test_how_much_waits_how_long_and_since_when_is_seen(page, url, desk):
+    cloud_away(desk.state)
+    desk.state.cloud.drain_s = 740.0
+    for minutes in (3, 2, 1):
+        desk.state.cloud.depths.append(DepthPoint(NOON - timedelta(minutes=minutes), minutes, 0))
+    await signed_in(page, url)
+
+    await page.click(".q-tab", "Cloud")
+
+    await page.wait_for("document.querySelector('.sg-depth polyline')")
+    assert "at most 3 waited" in await page.text(".sg-depth")
+    await page.wait_for("document.body.innerText.includes('They will take about 12 min.')")
