@@ -101,7 +101,8 @@ async def run(
     `commissioning` it limits the EVSEs, and nobody calls the cloud: what is drawn is not billed.
     Raises StoreFailed, SlotConflict or OSError before anything is answered when it cannot start.
     """
-    store = await open_store(data_dir / DATABASE)
+    async with systemd.more_time():
+        store = await open_store(data_dir / DATABASE)
     try:
         kept = await store.load()
         gateway = Gateway(site, store, kept, clock, wall_clock, commissioning=commissioning)

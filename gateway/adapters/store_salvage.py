@@ -29,6 +29,7 @@ _PROBES = 20_000
 of it is given up."""
 _BLIND_PROBES = 2_000
 """The same where nobody knows how far its numbers go. A page holds a few hundred rows."""
+_EVERYTHING = "everything"
 _HIGHEST = 2**31 - 1
 """Row numbers end below it, where nothing else says so."""
 
@@ -69,6 +70,8 @@ def rebuild(path: Path, reason: str, at: datetime) -> None:
 def _summary(reason: str, losses: dict[str, Loss], aside: Path | None, at: datetime) -> str:
     touched = [table for table, loss in losses.items() if loss.lost or loss.is_cut]
     what = f"rows of {', '.join(touched)} are lost" if touched else "no row is lost"
+    if _EVERYTHING in losses:
+        what = "everything in it is lost"
     where = f"; the old file is {aside.name}" if aside else ""
     return (
         f"the data file was damaged and made anew at {at:%Y-%m-%d %H:%M:%S} UTC: {what} "
@@ -92,11 +95,11 @@ def _salvage(path: Path, new: sqlite3.Connection, at: datetime) -> dict[str, Los
                 seen = _numbers(old)
                 losses = {table: _copy(old, new, table, seen) for table in _tables(new)}
             else:
-                losses["everything"] = Loss(is_cut=True)
+                losses[_EVERYTHING] = Loss(is_cut=True)
     except sqlite3.DatabaseError as error:
         if not store_file.is_damage(error):
             raise
-        losses["everything"] = Loss(is_cut=True)
+        losses[_EVERYTHING] = Loss(is_cut=True)
     store_schema.migrate(new)
     store_schema.leap(new, seen, at)
     return losses

@@ -3,6 +3,11 @@
 import asyncio
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_ASK_EVERY_S = 10.0
+_MORE_US = 30_000_000
 
 
 def notify(state: str) -> None:
@@ -15,6 +20,22 @@ def notify(state: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.connect(address)
         channel.sendall(state.encode())
+
+
+@asynccontextmanager
+async def more_time() -> AsyncIterator[None]:
+    """Ask for time as long as this lasts: to make a large data file anew takes minutes."""
+    asking = asyncio.create_task(_ask_for_time())
+    try:
+        yield
+    finally:
+        asking.cancel()
+
+
+async def _ask_for_time() -> None:
+    while True:
+        await asyncio.sleep(_ASK_EVERY_S)
+        notify(f"EXTEND_TIMEOUT_USEC={_MORE_US}")
 
 
 async def keep_watchdog_quiet() -> None:

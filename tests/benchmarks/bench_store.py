@@ -2,29 +2,36 @@
 
 Compares the store's group commit with a commit per message through aiosqlite, in the same run and
 on the same disk: absolute figures drift with the machine, the ratio is the result. A message is
-a MeterValues of 12 values; the store also turns it into its bytes. Then reads a lane back,
-confirms it, and drains it through the outbox.
+a MeterValues of 12 values; the store also turns it into its bytes. Then fills a backlog with
+values as cars give them, no two alike, says what a million of them take on disk, copies and checks
+it, thins it, makes it anew as if it were damaged, and drains it through the outbox.
 """
 
 import argparse
 import asyncio
+import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import aiosqlite
 
 from gateway.adapters.store import Store, open_store
+from gateway.adapters.store_backups import keep_copy
+from gateway.adapters.store_salvage import rebuild
 from gateway.batches import Delivery
 from gateway.bodies import serialize_event
 from gateway.events import EventType, MeterValue, SampledValue, TransactionChanged
 from gateway.outbox import Outbox
-from gateway.records import Enqueue, OutboxRow, Write
+from gateway.records import Enqueue, OutboxRow, Thin, Write
+from gateway.thinning import LaneThinning
 
 NOW = datetime.now(UTC)
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SAMPLES = tuple(
     SampledValue(f"{1000 + n}.25", measurand, phase=f"L{n % 3 + 1}", unit="A")
     for n, measurand in enumerate(["Current.Import", "Voltage", "Power.Active.Import", "x"] * 3)
@@ -43,6 +50,31 @@ EVENT = TransactionChanged(
 Commit = Callable[[int], Awaitable[None]]
 Result = tuple[float, float, list[float]]
 """Seconds, CPU seconds and the sorted waits of each commit in seconds."""
+
+
+MOST_MB_PER_MILLION = 400
+
+
+def lifelike(id_: int, chance: random.Random) -> OutboxRow:
+    """A periodic message of one of 40 EVSEs: three phases under way, no two values alike."""
+    at = NOON + timedelta(seconds=id_ // 40 * 60, microseconds=chance.randrange(10**6))
+    current_a, voltage_v = chance.uniform(6, 32), chance.uniform(225, 240)
+    samples = [SampledValue(f"{1_000_000 + id_ * 3.21:.1f}", unit="Wh")]
+    for phase in ("L1", "L2", "L3"):
+        phase_a = current_a + chance.gauss(0, 0.2)
+        phase_v = voltage_v + chance.gauss(0, 1)
+        samples += [
+            SampledValue(f"{phase_a:.2f}", "Current.Import", phase, unit="A"),
+            SampledValue(f"{phase_v:.1f}", "Voltage", phase, unit="V"),
+            SampledValue(f"{phase_a * phase_v:.1f}", "Power.Active.Import", phase, unit="W"),
+        ]
+    samples += [
+        SampledValue(f"{current_a * 690:.0f}", "Power.Active.Import", unit="W"),
+        SampledValue(str(chance.randrange(5, 99)), "SoC", unit="Percent", location="EV"),
+    ]
+    evse = id_ % 40
+    event = replace(EVENT, at=at, evse_id=evse, meter_values=(MeterValue(at, tuple(samples)),))
+    return OutboxRow(id_, f"evse/{evse}", event, evse + 1, at)
 
 
 def row(id_: int) -> OutboxRow:
@@ -128,14 +160,42 @@ async def drain(store: Store, outbox: Outbox, messages: int) -> None:
     )
 
 
+async def take_care(path: Path, messages: int) -> None:
+    """Copy and check the backlog, thin a copy of it, make another anew as if it were damaged."""
+
+    def told(what: str, began: float) -> None:
+        seconds = time.perf_counter() - began
+        print(f"{what:<38} {messages / seconds:>9,.0f} rows/s {seconds:>8.1f} s")  # noqa: T201
+
+    began = time.perf_counter()
+    copy = await asyncio.to_thread(keep_copy, path, path.parent / "backups", 1, NOON)
+    told("copied and checked in full", began)
+    began = time.perf_counter()
+    await asyncio.to_thread(rebuild, copy, "benchmark", NOON)
+    told("made anew row by row", began)
+    store = await open_store(copy)
+    began, gone = time.perf_counter(), 0
+    for lane in await store.lanes():
+        thinning, after_id = LaneThinning(), 0
+        while rows := await store.read_lane(lane.lane, after_id, 500):
+            after_id = rows[-1].id
+            row_ids = tuple(thinning.take(rows))
+            await store.commit([Thin(row_ids)])
+            gone += len(row_ids)
+    told(f"thinned by {gone / messages:.0%}", began)
+    await store.close()
+
+
 async def backlog(folder: Path, messages: int) -> None:
     path = folder / "backlog.db"
     store = await open_store(path)
+    chance = random.Random(1)
     for first in range(1, messages + 1, 1000):
         page = range(first, min(first + 1000, messages + 1))
-        await store.commit([Enqueue(row(id_)) for id_ in page])
+        await store.commit([Enqueue(lifelike(id_, chance)) for id_ in page])
     await store.close()
     size = path.stat().st_size
+    await take_care(path, messages)
     began = time.perf_counter()
     store = await open_store(path)
     kept, lanes = await store.load(), await store.lanes()
@@ -143,7 +203,8 @@ async def backlog(folder: Path, messages: int) -> None:
     outbox.restore(lanes, quarantined=0, next_row_id=kept.next_row_id)
     print(  # noqa: T201
         f"{f'a backlog of {messages:,}':<38} {size / 1e6:>9,.1f} MB {size / messages:>9.0f} B/row "
-        f"opened, loaded and counted in {(time.perf_counter() - began) * 1e3:.0f} ms"
+        f"opened, loaded and counted in {(time.perf_counter() - began) * 1e3:.0f} ms\n"
+        f"{'a million of them':<38} {size / messages:>9,.0f} MB, {MOST_MB_PER_MILLION} are allowed"
     )
     await drain(store, outbox, messages)
     await store.close()
