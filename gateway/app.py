@@ -204,6 +204,7 @@ class Gateway:
             deliveries=self.deliveries,
             profiles=self.parts.profiles,
             wishes=self.parts.wishes,
+            models=self.parts.models,
             stations=self.stations,
             notify=Notify(self._wake_cloud, self._unbalanced.set, log.info, self._beside.spawn),
             clock=self.clock,

@@ -15,9 +15,10 @@ from gateway.commands import SetProfile
 from gateway.commissioning.observation import EvseSight, Sight
 from gateway.commissioning.procedure import Procedure
 from gateway.events import ChargingState, ConnectorStatus
-from gateway.limit_delivery import LimitDelivery, StationForms
+from gateway.limit_delivery import LimitDelivery
 from gateway.limiters import Limiters
 from gateway.site_state import EvseState, SiteState
+from gateway.station_forms import StationForms
 from load_balancer.decision import Decision, LimitCut, MeterBack, MeterLost
 from load_balancer.inputs import Ceiling, CircuitInput, EvseInput, EvseKey, SiteInputs
 from load_balancer.reasons import Rule
@@ -34,10 +35,7 @@ class Deliveries:
     """The limit of every EVSE on its way to its station."""
 
     def __init__(self, site: Site) -> None:
-        self.forms = {
-            name: StationForms.of(station.charging_rate_unit)
-            for name, station in site.stations.items()
-        }
+        self.forms = {name: StationForms.of(station) for name, station in site.stations.items()}
         self._by_key = {
             EvseKey(name, evse_id): LimitDelivery(
                 evse_id,
@@ -134,6 +132,7 @@ class SiteView:
             energy_wh=delivered_wh,
             minimum_a=self.deliveries[key].minimum_a,
             has_transaction=is_running,
+            step_a=self.deliveries[key].step_a,
             departs_at=need.departs_at,
             energy_wanted_wh=need.energy_wanted_wh,
         )

@@ -82,6 +82,9 @@ class Housekeeping:
             await self._commit(expired)
             self._parts.limits.take(expired)
             self._limits_changed()
+        if lessons := self._parts.lessons():
+            await self._commit(lessons)
+            self._parts.models.take(lessons)
         await self._close_abandoned(now, at)
         if now >= self._journeys_due_at:
             await self._commit([ForgetJourneys(at - JOURNEYS_KEPT)])

@@ -10,8 +10,7 @@ higher of the old and the new one counts; a refusal or silence leaves the old on
 Rule 3: a cut leaves at once; rises and refreshes are few, stations wear out their flash.
 Rule 4: watts are a promise about the sum, the fuse is about each phase. Until it is known on how
 many phases a car draws, watts are counted as if all of them flowed on one.
-Rule 5: what a station refuses is tried in another form (A, then W; TxProfile, then a default of
-a higher stack level), and the form it accepts is kept for all of its EVSEs.
+Rule 5: what a station refuses is said in another form, see `station_forms`.
 
 Currents A RMS per phase. `now` is monotonic seconds, `at` the same instant as aware UTC.
 """
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.commands import SetProfile
+from gateway.station_forms import LITTLE_A, StationForms
 from load_balancer.profiles import (
     ChargingProfile,
     ChargingSchedule,
@@ -29,7 +29,7 @@ from load_balancer.profiles import (
     RateUnit,
     SchedulePeriod,
 )
-from site_config.model import ChargingRateUnit, Evse
+from site_config.model import Evse
 
 SAFE_PROFILE_ID = 1
 LIVE_PROFILE_ID = 100
@@ -43,56 +43,8 @@ RETRY_S = 5.0
 RETRY_MAXIMUM_S = 60.0
 EXPIRES_AFTER_REFRESHES = 3
 UNLIMITED_A = 1000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """In which words a station takes a limit."""
-
-    unit: RateUnit
-    purpose: ProfilePurpose
-
-
-A_FORMS = (
-    Form(RateUnit.A, ProfilePurpose.TX),
-    Form(RateUnit.A, ProfilePurpose.TX_DEFAULT),
-)
-W_FORMS = (
-    Form(RateUnit.W, ProfilePurpose.TX),
-    Form(RateUnit.W, ProfilePurpose.TX_DEFAULT),
-)
-
-
-@dataclass(slots=True)
-class StationForms:
-    """What one station has accepted and refused so far; shared by its EVSEs."""
-
-    candidates: list[Form]
-    is_proved: bool = False
-    """One form was accepted: a later refusal is about the moment, not about the form."""
-
-    @classmethod
-    def of(cls, unit: ChargingRateUnit | None) -> "StationForms":
-        """Start from what the site file, or the station's configuration, says of the unit."""
-        if unit is ChargingRateUnit.W:
-            return cls(list(W_FORMS))
-        if unit is ChargingRateUnit.A:
-            return cls(list(A_FORMS))
-        return cls([*A_FORMS, *W_FORMS])
-
-    def suggested(self, unit: ChargingRateUnit | None) -> None:
-        """Take the station's own word on its unit, unless a form has been proved."""
-        if not self.is_proved and unit is not None:
-            self.candidates = self.of(unit).candidates
-
-    @property
-    def current(self) -> Form:
-        return self.candidates[0]
-
-    def refused(self) -> None:
-        """Turn to the next form; after the last, begin again: nothing else is left to try."""
-        if not self.is_proved:
-            self.candidates.append(self.candidates.pop(0))
+PAUSE_SETTLES_S = 30.0
+"""So long after a pause was sent a car that still draws is not about to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +55,11 @@ class _Sent:
     falls_at: float
     """When it steps down to the safe current by itself, monotonic seconds."""
     then_a: float
+
+    @property
+    def limits_a(self) -> tuple[float, ...]:
+        """Period by period, each once."""
+        return tuple(dict.fromkeys((self.limit_a, self.then_a)))
 
     def at(self, now: float) -> float:
         return self.limit_a if now < self.falls_at else self.then_a
@@ -154,6 +111,19 @@ class LimitDelivery:
             if self.speaks_watts:
                 self._must_tell = True
 
+    def drew(self, current_a: float, at: float) -> bool:
+        """Take what the car drew at an instant; return whether it goes on where it should pause.
+
+        Some stations take a limit of 0 for none at all: then a little is said instead of nothing.
+        """
+        paused = self._confirmed
+        is_pause = paused is not None and paused.limit_a < LITTLE_A
+        is_settled = at - self._sent_at >= PAUSE_SETTLES_S
+        if not is_pause or not is_settled or current_a <= LITTLE_A:
+            return False
+        self._must_tell = self._must_tell or self.forms.does_not_pause()
+        return self._must_tell
+
     def connected(self) -> None:
         self.is_connected = True
         self._next_try_at = 0.0
@@ -183,7 +153,8 @@ class LimitDelivery:
         self._forget_sent()
 
     def accepted(self, now: float) -> None:
-        self.forms.is_proved = True
+        if self._in_flight is not None:
+            self.forms.accepted(self._in_flight.limits_a)
         self._confirmed, self._in_flight = self._in_flight, None
         self._was_in_doubt.clear()
         self._failures = 0
@@ -191,9 +162,11 @@ class LimitDelivery:
 
     def refused(self, now: float) -> None:
         """The station said no: nothing changed there."""
-        self._in_flight = None
-        self.forms.refused()
-        self._failed(now)
+        refused, self._in_flight = self._in_flight, None
+        if refused is not None and self.forms.refused(refused.limits_a):
+            self._next_try_at = now
+        else:
+            self._failed(now)
 
     def unanswered(self, now: float) -> None:
         """Silence: the station may have taken it."""
@@ -224,6 +197,11 @@ class LimitDelivery:
     @property
     def speaks_watts(self) -> bool:
         return self.forms.current.unit is RateUnit.W
+
+    @property
+    def step_a(self) -> float:
+        """The station takes multiples of this."""
+        return self.forms.current.step_a
 
     @property
     def minimum_a(self) -> float:
@@ -297,24 +275,28 @@ class LimitDelivery:
     def _profile(self, at: datetime, expires_s: int, then_a: float) -> ChargingProfile:
         form = self.forms.current
         start_at = at.replace(microsecond=0) - timedelta(seconds=START_IN_PAST_S)
+        falls_s = START_IN_PAST_S + expires_s
         periods = [self._period(0, self.wanted_a)]
-        if then_a != self.wanted_a:
-            periods.append(self._period(START_IN_PAST_S + expires_s, then_a))
-        is_tx = form.purpose is ProfilePurpose.TX
+        must_fall = then_a != self.wanted_a
+        if must_fall and not form.ends_by_duration:
+            periods.append(self._period(falls_s, then_a))
+        # After its duration the safe default underneath is in force: the same current.
+        duration_s = falls_s if must_fall and form.ends_by_duration else None
         return ChargingProfile(
             id=LIVE_PROFILE_ID + self.evse_id,
             purpose=form.purpose,
             kind=ProfileKind.ABSOLUTE,
             stack_level=LIVE_STACK_LEVEL,
-            schedule=ChargingSchedule(form.unit, tuple(periods), start_at),
-            transaction=self.transaction_id if is_tx else None,
+            schedule=ChargingSchedule(form.unit, tuple(periods), start_at, duration_s),
+            transaction=self.transaction_id if form.purpose is ProfilePurpose.TX else None,
         )
 
     def _period(self, start_s: int, limit_a: float) -> SchedulePeriod:
+        form = self.forms.current
         return limit_period(
             start_s,
-            limit_a,
-            self.forms.current.unit,
+            form.said_a(limit_a),
+            form.unit,
             phases=len(self.evse.phases),
             spread_over=self._watt_phases,
             voltage_v=self.voltage_v,

@@ -20,11 +20,12 @@ from gateway.events import Booted
 from gateway.journal import Journal
 from gateway.limiters import Limiters
 from gateway.outbox import Outbox
-from gateway.records import Kept
+from gateway.records import Kept, SaveSetting
 from gateway.registration import BackOff, Registration
 from gateway.sampling import Sampling
 from gateway.site_state import SiteState
 from gateway.slots import SlotTable
+from gateway.station_forms import ModelKey, StationModels
 from gateway.status_board import StatusBoard
 from gateway.transactions import OnRefusal, TransactionBooks
 from load_balancer.limiters.dimming import Dimming
@@ -45,6 +46,7 @@ class Parts:
     state: SiteState
     profiles: CloudProfiles
     wishes: ChargingWishes
+    models: StationModels
     limits: CircuitLimits
     limiters: Limiters
     dimming: Dimming | None
@@ -78,6 +80,7 @@ class Parts:
             state=state,
             profiles=CloudProfiles(kept.profiles, _supplies(state), site.site.voltage_v),
             wishes=ChargingWishes(kept.settings),
+            models=StationModels(kept.settings),
             limits=CircuitLimits(site, kept.circuit_limits),
             limiters=Limiters(site, kept.quarters, dimming),
             dimming=dimming,
@@ -140,6 +143,16 @@ class Parts:
             energy_wh=number("MaxEnergyOnInvalidId"),
         )
         self.sampling.interval_s = number("MeterValueSampleInterval")
+
+    def lessons(self) -> list[SaveSetting]:
+        """Return what stations have proved about their models and nobody has written down."""
+        rows: dict[str, SaveSetting] = {}
+        for name, forms in self.deliveries.forms.items():
+            station = self.state.stations[name]
+            if forms.is_proved and station.model:
+                model = ModelKey.of(station.vendor, station.model, station.firmware)
+                rows |= {row.key: row for row in self.models.learned(model, forms.current)}
+        return list(rows.values())
 
     def judge_health(self, store_failure: str | None) -> None:
         """Write down why the site is degraded, as far as nobody else has said it."""

@@ -52,6 +52,7 @@ from gateway.station_events import (
     ask_about,
     settle,
 )
+from gateway.station_forms import ModelKey, StationModels
 from gateway.station_samples import latest_draw
 from gateway.status_board import StatusBoard
 from load_balancer.inputs import EvseKey
@@ -89,6 +90,7 @@ class StationDesk:
         deliveries: Deliveries,
         profiles: CloudProfiles,
         wishes: ChargingWishes,
+        models: StationModels,
         stations: Stations,
         notify: Notify,
         clock: Callable[[], float],
@@ -108,6 +110,7 @@ class StationDesk:
         self._deliveries = deliveries
         self._profiles = profiles
         self._wishes = wishes
+        self._models = models
         self._stations = stations
         self._notify = notify
         self._clock = clock
@@ -185,6 +188,8 @@ class StationDesk:
                 station = self._state.stations[station_id]
                 station.vendor, station.model = event.vendor, event.model
                 station.firmware = event.firmware_version
+                model = ModelKey.of(event.vendor, event.model, event.firmware_version)
+                self._deliveries.forms[station_id].remembered(self._models.of(model))
                 for delivery in self._deliveries.of(station_id):
                     delivery.booted()
                 self._abandoned.booted(station_id, self._clock(), self._around.clock_utc())
@@ -239,6 +244,13 @@ class StationDesk:
             was_above = _is_above_limit(evse)
             evse.measured = draw.currents
             evse.measured_at = self._clock() - draw.age_s
+            if self._deliveries[EvseKey(station_id, evse_id)].drew(
+                max(draw.currents), evse.measured_at
+            ):
+                self._notify.log(
+                    f"station.does_not_pause station={station_id} evse={evse_id} limit_a=0.0 "
+                    f'measured_a={max(draw.currents):.1f} action="says 1 A instead"'
+                )
             phases = sum([current_a >= DRAWING_A for current_a in draw.currents])
             if phases and evse.transaction_id is not None:
                 self._deliveries[EvseKey(station_id, evse_id)].drawn_on(phases)

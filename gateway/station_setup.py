@@ -9,8 +9,10 @@ Every step may fail on its own: a station that refuses still charges, and is not
 Short orchestration, handed the call it awaits; owns no socket and no clock. Currents A per phase.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import product
 
 from gateway.commands import (
     ChangeConfiguration,
@@ -29,6 +31,7 @@ from gateway.configuration import FleetSetting
 from gateway.errors import GatewayError
 from gateway.limit_delivery import safe_default
 from gateway.settings import MEASURANDS
+from gateway.station_forms import LITTLE_A
 from load_balancer.profiles import RateUnit
 from site_config.model import ChargingRateUnit, Station
 
@@ -106,8 +109,8 @@ async def _install_safe_default(
 ) -> None:
     phases = max(len(evse.phases) for evse in station.evses.values())
     units = [RateUnit(report.unit)] if report.unit else [RateUnit.A, RateUnit.W]
-    for unit in units:
-        command = safe_default(station.safe_current_a, unit, phases, voltage_v)
+    for unit, current_a in product(units, _ways_to_say(station.safe_current_a)):
+        command = safe_default(current_a, unit, phases, voltage_v)
         if _is_accepted(await _try(ask, command)):
             report.unit, report.has_safe_default = ChargingRateUnit(unit), True
             return
@@ -115,6 +118,12 @@ async def _install_safe_default(
         f"refused the safe default of {station.safe_current_a:g} A: "
         "without the gateway its cars may draw all they can"
     )
+
+
+def _ways_to_say(safe_current_a: float) -> list[float]:
+    """Return the safe current, and what to try where it is refused: some know no fraction, no 0."""
+    instead_a = math.floor(safe_current_a) if safe_current_a >= LITTLE_A else LITTLE_A
+    return list(dict.fromkeys((safe_current_a, float(instead_a))))
 
 
 async def tell_wishes(version: str, ask: Ask, wishes: Wishes) -> list[str]:

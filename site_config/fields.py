@@ -57,6 +57,13 @@ def _clock_time(text: object) -> object:
     return text
 
 
+def _limit_step(step_a: float) -> float:
+    if step_a not in {0.1, 1.0}:
+        raise ValueError("is neither 0.1 nor 1")
+    return step_a
+
+
+LimitStep = Annotated[float, AfterValidator(_limit_step)]
 Current = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveCurrent = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PhaseRatings = Annotated[

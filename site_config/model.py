@@ -26,6 +26,7 @@ from pydantic import (
 from site_config.fields import (
     ClockTime,
     Current,
+    LimitStep,
     Listen,
     PhaseRatings,
     PositiveCurrent,
@@ -286,6 +287,13 @@ class ChargingRateUnit(StrEnum):
     W = "W"
 
 
+class LimitPurpose(StrEnum):
+    """The charging profile that carries a live limit."""
+
+    TX = "TxProfile"
+    TX_DEFAULT = "TxDefaultProfile"
+
+
 class Station(Model):
     """A charging station; its key is its OCPP identity."""
 
@@ -297,6 +305,10 @@ class Station(Model):
     """What each of its EVSEs may draw when it has lost the gateway, A; 0: pause."""
     charging_rate_unit: ChargingRateUnit | None = None
     """Unit of its charging profiles; absent: asked from the station."""
+    limit_step_a: LimitStep | None = None
+    """Its limits are multiples of this, A: 1 where it refuses fractions; absent: found out."""
+    limit_purpose: LimitPurpose | None = None
+    """How it takes limits in a transaction; absent: found out."""
     evses: Annotated[dict[Annotated[int, Field(ge=1, le=MAX_EVSES)], Evse], Field(min_length=1)]
     """Its EVSEs, numbered from 1 as the station numbers them (connectors in OCPP 1.6)."""
 

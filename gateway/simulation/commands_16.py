@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import PeerError
 from gateway.ocpp.frames import Payload
 from gateway.simulation.charging_profiles import TX, Profile, profile_of, read_profile
+from gateway.simulation.quirks import refuses
 from gateway.simulation.station import MEASURANDS, StationSettings
 
 if TYPE_CHECKING:
@@ -184,9 +185,7 @@ class _ProfileCommands:
     def _may_install(self, profile: Profile) -> bool:
         """1.6 §5.16: a TxProfile needs its transaction, the station's maximum connector 0."""
         station = self._station
-        if station.quirks.watts_only and profile.unit == "A":
-            return False
-        if station.quirks.rejects_zero and any(limit == 0 for _, limit, _ in profile.periods):
+        if refuses(profile, station.quirks):
             return False
         if profile.evse_id and profile.evse_id not in station.evses:
             return False

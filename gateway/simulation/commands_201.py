@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import PeerError
 from gateway.ocpp.frames import Payload
 from gateway.simulation.charging_profiles import STATION_MAX, TX, Profile, profile_of, read_profile
+from gateway.simulation.quirks import refuses
 from gateway.simulation.station import MEASURANDS, StationSettings
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class _ProfileCommands:
         station = self._station
         if station.quirks.watts_only and profile.unit == "A":
             return "UnsupportedRateUnit"
-        if station.quirks.rejects_zero and any(limit == 0 for _, limit, _ in profile.periods):
+        if refuses(profile, station.quirks):
             return "InvalidSchedule"
         if profile.evse_id and profile.evse_id not in station.evses:
             return "InvalidProfile"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.ocpp.frames import Payload
+from gateway.simulation.charging_profiles import Profile
 
 INSTANT_KEYS = frozenset({"timestamp"})
 
@@ -36,6 +37,12 @@ class Quirks:
     """No smart charging at all: NotImplemented."""
     rejects_zero: bool = False
     """Charging profiles with a limit of 0 are Rejected."""
+    whole_amperes: bool = False
+    """Charging profiles with fractions of an ampere are Rejected."""
+    one_period: bool = False
+    """Charging profiles with more than one period are Rejected."""
+    zero_is_unlimited: bool = False
+    """A limit of 0 is taken, and means none."""
     ignores_limits: bool = False
     """Profiles are accepted, and nothing happens."""
     draws_on_other_phases: bool = False
@@ -51,6 +58,17 @@ class Quirks:
     """Never sets its clock by the gateway's."""
     no_offline_flag: bool = False
     """2.0.1: replays what waited without `offline: true`."""
+
+
+def refuses(profile: Profile, quirks: Quirks) -> bool:
+    """Whether a station with these quirks takes no profile like this one."""
+    limits = [limit for _, limit, _ in profile.periods]
+    return (
+        (quirks.watts_only and profile.unit == "A")
+        or (quirks.rejects_zero and 0 in limits)
+        or (quirks.whole_amperes and any(limit != int(limit) for limit in limits))
+        or (quirks.one_period and len(limits) > 1)
+    )
 
 
 def sloppy(payload: Payload, quirks: Quirks) -> Payload:

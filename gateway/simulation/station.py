@@ -227,6 +227,8 @@ class Station(ABC):
                 evse_id, self.wall(now), started_at, self.supply(evse), running
             )
         highest_a = evse.hardware.max_current_a
+        if limit_a == 0 and self.quirks.zero_is_unlimited:
+            return highest_a
         return highest_a if limit_a is None else min(limit_a, highest_a)
 
     def supply(self, evse: SimulatedEvse) -> Supply:

@@ -10,12 +10,12 @@ from gateway.limit_delivery import (
     RISE_INTERVAL_S,
     START_IN_PAST_S,
     LimitDelivery,
-    StationForms,
     limit_period,
     safe_default,
 )
+from gateway.station_forms import StationForms
 from load_balancer.profiles import ProfileKind, ProfilePurpose, RateUnit
-from site_config.model import ChargingRateUnit, Evse
+from site_config.model import ChargingRateUnit, Evse, Station
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SAFE_A = 6.0
@@ -23,7 +23,8 @@ REFRESH_S = 30.0
 
 
 def delivery(unit: ChargingRateUnit | None = ChargingRateUnit.A) -> LimitDelivery:
-    made = LimitDelivery(1, Evse(), SAFE_A, 230.0, StationForms.of(unit), REFRESH_S)
+    station = Station(circuit="grid", safe_current_a=SAFE_A, charging_rate_unit=unit, evses={1: {}})
+    made = LimitDelivery(1, Evse(), SAFE_A, 230.0, StationForms.of(station), REFRESH_S)
     made.connected()
     made.has_safe_default = True
     return made
@@ -155,27 +156,57 @@ def test_a_new_transaction_begins_under_the_default_again():
     assert made.believed_a(1.0) == SAFE_A
 
 
-def test_a_refused_form_turns_to_the_next_and_the_accepted_one_is_kept():
+def test_a_refused_form_turns_to_the_next_at_once_and_the_accepted_one_is_kept():
     made = delivery(unit=None)
     made.transaction_began("7")
     made.want(16.0)
-    forms = []
-    for now in (0.0, 0.0, 100.0):
-        command = made.due(now, NOON)
-        assert command is not None
-        forms.append((command.profile.schedule.unit, command.profile.purpose))
-        made.refused(now)
-    command = made.due(300.0, NOON)
-    made.accepted(300.0)
 
-    assert forms == [
-        (RateUnit.A, ProfilePurpose.TX),
-        (RateUnit.A, ProfilePurpose.TX_DEFAULT),
-        (RateUnit.W, ProfilePurpose.TX),
-    ]
-    assert command is not None
-    assert made.forms.current.purpose is ProfilePurpose.TX_DEFAULT
+    tries = 0
+    while (command := made.due(0.0, NOON)).profile.schedule.unit is RateUnit.A:
+        made.refused(0.0)
+        tries += 1
+    made.accepted(0.0)
+
+    assert tries == 4  # purpose and way to end; steps and pauses would be the same words
+    assert command.profile.purpose is ProfilePurpose.TX
+    assert made.forms.current.unit is RateUnit.W
     assert made.forms.is_proved
+
+
+def test_what_has_been_refused_in_every_form_is_tried_ever_more_rarely():
+    made = delivery()
+    made.transaction_began("7")
+    made.want(16.0)
+    while made.due(0.0, NOON):
+        made.refused(0.0)
+
+    assert made.due(9.9, NOON) is None
+    assert made.due(10.0, NOON)
+
+
+def test_a_station_of_one_period_falls_to_the_safe_default_by_its_duration():
+    made = delivery()
+    made.transaction_began("7")
+    made.want(16.0)
+    made.due(0.0, NOON)
+    made.refused(0.0)
+
+    schedule = made.due(0.0, NOON).profile.schedule
+
+    assert [(period.start_s, period.limit) for period in schedule.periods] == [(0, 16.0)]
+    assert schedule.duration_s == START_IN_PAST_S + 3 * REFRESH_S
+    made.accepted(0.0)
+    assert made.believed_a(3 * REFRESH_S) == SAFE_A
+
+
+def test_a_pause_that_does_not_pause_is_said_in_another_way():
+    made = charging(0.0)
+
+    assert not made.drew(16.0, 29.0)
+    assert made.drew(16.0, 30.0)
+    assert made.due(30.0, NOON).profile.schedule.periods[0].limit == 1.0
+    made.accepted(30.0)
+    assert not made.drew(0.4, 90.0)
 
 
 def test_failures_are_tried_again_at_once_and_then_ever_more_rarely():

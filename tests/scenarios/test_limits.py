@@ -76,17 +76,19 @@ async def test_a_building_above_the_fuse_cuts_the_cars_with_the_next_reading(dep
         await bench.charge(Car(max_current_a=32))
         await live(bench, depot, lambda: bench.limit_a() >= 11)
 
-        readings = set()
+        risen = set()
 
         def is_cut():
-            readings.add(depot.gateway.state.meters["grid"].reading.taken_at)
+            reading = depot.gateway.state.meters["grid"].reading
+            if max(reading.currents) >= grid.base_a:
+                risen.add(reading.taken_at)
             return bench.limit_a() <= 8.0
 
         grid.base_a = 63.0 - 8.0
         await live(bench, depot, is_cut)
 
-        # The last before the rise, one that may have been under way, and the one that shows it.
-        assert len(readings) <= 3
+        # The one that shows it; on a busy machine more come before the station has answered.
+        assert 1 <= len(risen) <= 3
         reason = depot.evse("CP-01").limited_by
         assert (reason.rule, reason.circuit) == ("fuse", "grid")
 
