@@ -49,6 +49,7 @@ from gateway.records import Enqueue, Kept, SaveSlot, SaveTransaction, SetAside, 
 from gateway.restocking import Restocking
 from gateway.rounds import Rounds
 from gateway.routes import Routes
+from gateway.site_clock import SiteClock
 from gateway.site_operations import SiteOperations
 from gateway.site_stations import SiteStations
 from gateway.station_desk import Notify, StationDesk
@@ -135,7 +136,8 @@ class Gateway:
     ) -> None:
         self.site, self.store = site, store
         self.commissioning = commissioning
-        self.clock, self.wall_clock = clock, wall_clock
+        self.site_clock = SiteClock(wall_clock, clock, kept.settings)
+        self.clock, self.wall_clock = clock, self.site_clock.now_utc
         self.parts = Parts.of(
             site, kept, firmware=package_version("site-gateway"), at=self.wall_clock()
         )
@@ -208,6 +210,7 @@ class Gateway:
             stations=self.stations,
             notify=Notify(self._wake_cloud, self._unbalanced.set, log.info, self._beside.spawn),
             clock=self.clock,
+            is_clock_sound=lambda: self.site_clock.is_sound,
         )
         self.rounds = Rounds(
             balancer=Balancer(self.site),
@@ -256,6 +259,7 @@ class Gateway:
             self.cloud.registration,
             self.parts.configuration,
             depth=self.outbox.depth,
+            problem=self.parts.problem,
             clock_utc=self.wall_clock,
             log=log.info,
             warn=log.warning,
@@ -266,6 +270,7 @@ class Gateway:
             clock=self.clock,
             follow_up=self.desk.follow_up,
             registered=news.registered,
+            time_told=news.time_told,
             log=log.warning,
         )
         upward = CloudUpward(
@@ -389,6 +394,8 @@ class Gateway:
             journal=self.journal_book,
             grid_operator=self.grid_operator,
             wake_cloud=self._wake_cloud,
+            site_clock=self.site_clock,
+            clock_set=self.desk.clock_set,
         )
         while True:
             await house.keep(self.clock(), self.wall_clock())

@@ -22,6 +22,7 @@ from gateway.events import (
     TransactionChanged,
 )
 from gateway.records import Transaction
+from gateway.station_clocks import TOLERANCE_S
 from gateway.told_registers import Told, continued_event, last_instant, registers_of
 
 STATUS_OF_NOW = timedelta(seconds=10)
@@ -52,7 +53,9 @@ def _started(draft: Draft, event: TransactionChanged) -> None:
         return
     if (known := _known_start(draft, event, evse_id)) is not None:
         draft.transaction = known
-        if known.started_at == event.at or known.ended_at is not None:
+        if (
+            known.started_told_at or known.started_at
+        ) == event.told_at or known.ended_at is not None:
             draft.is_duplicate = True
         else:
             # Its Updated came first, so a Started was made up. The cloud gets the rest as news.
@@ -71,7 +74,7 @@ def _known_start(draft: Draft, event: TransactionChanged, evse_id: int) -> Trans
             draft.station_id,
             evse_id,
             connector_id=event.connector_id or UPSTREAM_CONNECTOR,
-            started_at=event.at,
+            told_at=event.told_at,
             register_wh=event.register_wh,
             id_token=event.id_token,
         )
@@ -108,6 +111,8 @@ def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int
         remote_start_id=remote_start_id,
         is_start_queued=True,
         last_heard_at=last_instant(event),
+        started_told_at=_doubtful(draft, event),
+        clock_shift_s=event.clock_shift_s,
     )
     draft.save(transaction)
     started = replace(event, register_wh=register_start_wh, remote_start_id=remote_start_id)
@@ -115,6 +120,12 @@ def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int
         started = replace(started, trigger_reason="RemoteStart")  # F02.FR.21
     draft.send(cloud_evse, started, transaction)
     return transaction
+
+
+def _doubtful(draft: Draft, event: TransactionChanged) -> datetime | None:
+    """Return the station's own time of an event where it is not, or could not be, believed."""
+    is_checked = abs((draft.now_utc - event.at).total_seconds()) <= TOLERANCE_S
+    return None if is_checked and not event.clock_shift_s else event.told_at
 
 
 def _updated(draft: Draft, event: TransactionChanged) -> None:
@@ -176,7 +187,9 @@ def _ended(draft: Draft, event: TransactionChanged) -> None:
         event = replace(event, stopped_reason="DeAuthorized", trigger_reason="Deauthorized")
     if event.at < transaction.started_at:
         draft.note("transaction.ended_before_start", transaction=news.number, at=event.at)
-    news = draft.save(replace(news, ended_at=event.at, stopped_reason=event.stopped_reason))
+    told_at = event.told_at if event.clock_shift_s else None
+    news = replace(news, ended_at=event.at, ended_told_at=told_at)
+    news = draft.save(replace(news, stopped_reason=event.stopped_reason))
     draft.send(news.cloud_evse, replace(event, register_wh=end_wh), news)
 
 

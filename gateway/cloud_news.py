@@ -15,6 +15,9 @@ from gateway.registration import Registration
 from gateway.site_state import CloudState
 from site_config.model import OcppVersion
 
+CLOCKS_APART_S = 60.0
+"""More is no slow line."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
@@ -34,6 +37,7 @@ class CloudNews:
         configuration: Configuration,
         *,
         depth: Callable[[], Depth],
+        problem: Callable[[str, str], None] = lambda *_: None,
         clock_utc: Callable[[], datetime],
         log: Callable[[str], None],
         warn: Callable[[str], None],
@@ -42,6 +46,7 @@ class CloudNews:
         self._registration = registration
         self._configuration = configuration
         self._depth = depth
+        self._problem = problem
         self._clock_utc = clock_utc
         self._log, self._warn = log, warn
         self._reason: str | None = None
@@ -67,3 +72,14 @@ class CloudNews:
             interval_s = round(self._registration.heartbeat_interval_s)
             self._configuration.know("HeartbeatInterval", str(interval_s))
         self._log(f"cloud.registered status={answer.status} pending={self._depth().pending}")
+
+    def time_told(self, at: datetime) -> None:
+        """Compare the cloud's clock with ours; people decide whose is wrong, nothing is set."""
+        ahead_s = (self._clock_utc() - at).total_seconds()
+        way = "ahead of" if ahead_s > 0 else "behind"
+        self._problem(
+            "clock.cloud",
+            f"our clock is {abs(ahead_s):.0f} s {way} the cloud's: check this machine's time server"
+            if abs(ahead_s) > CLOCKS_APART_S
+            else "",
+        )

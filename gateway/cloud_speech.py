@@ -25,6 +25,7 @@ from gateway.events import (
     Registered,
     RegistrationStatus,
     StatusChanged,
+    TimeTold,
     TransactionChanged,
 )
 from gateway.ocpp.codec import Codec, Message
@@ -56,6 +57,7 @@ class CloudSpeech:
         clock: Callable[[], float],
         follow_up: Callable[[Followup], Awaitable[None]],
         registered: Callable[[Registered], None],
+        time_told: Callable[[datetime], None] = lambda _: None,
         log: Callable[[str], None],
     ) -> None:
         self._station = station
@@ -63,6 +65,7 @@ class CloudSpeech:
         self._clock = clock
         self._follow_up = follow_up
         self._registered = registered
+        self._time_told = time_told
         self._log = log
         self._confirmations: list[Write] = []
         """Not yet committed: they travel with the next mark."""
@@ -103,6 +106,8 @@ class CloudSpeech:
             self._station.statuses.told(event, codec.version)
         if isinstance(answer, Registered):
             self._boot_answered(answer)
+        if isinstance(answer, Registered | TimeTold):
+            self._time_told(answer.at)
 
     def _boot_answered(self, answer: Registered) -> None:
         self._station.registration.boot_answered(answer, self._clock())

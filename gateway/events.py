@@ -195,7 +195,7 @@ class TransactionChanged:
     @property
     def told_at(self) -> datetime:
         """When it occurred by the station's own clock."""
-        return self.at - timedelta(seconds=self.clock_shift_s)
+        return self.at - timedelta(seconds=self.clock_shift_s) if self.clock_shift_s else self.at
 
 
 @dataclass(frozen=True, slots=True)

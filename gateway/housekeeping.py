@@ -15,6 +15,7 @@ from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.parts import Parts
 from gateway.records import ForgetJourneys, Write
+from gateway.site_clock import SiteClock
 from gateway.site_state import DepthPoint
 
 LIST_CONFLICT = "LocalListConflict"
@@ -40,6 +41,8 @@ class Housekeeping:
         journal: JournalBook,
         grid_operator: DimmingDesk | None,
         wake_cloud: Callable[[], None],
+        site_clock: SiteClock,
+        clock_set: Callable[[float], None],
     ) -> None:
         self._parts = parts
         self._maintenance = maintenance
@@ -53,6 +56,8 @@ class Housekeeping:
         self._grid_operator = grid_operator
         self._wake_cloud = wake_cloud
         self._journeys_due_at = 0.0
+        self._site_clock = site_clock
+        self._clock_set = clock_set
 
     async def keep(self, now: float, at: datetime) -> None:
         """Bring everything up to this instant."""
@@ -72,6 +77,10 @@ class Housekeeping:
             await self._write_what_is_due(now, at)
         if self._maintenance.has_idle_resets():
             self._spawn(self._maintenance.reset_idle())
+        set_by_s = self._site_clock.step(t.started_at for t in parts.books.running())
+        if set_by_s is not None:
+            self._clock_set(set_by_s)
+        parts.problem("clock", self._site_clock.problem())
         if parts.authorization.conflict_to_report():
             of_the_whole = replace(parts.cloud.statuses.current(0), at=at, error_code=LIST_CONFLICT)
             parts.cloud.triggered(of_the_whole)
@@ -89,3 +98,5 @@ class Housekeeping:
         if now >= self._journeys_due_at:
             await self._commit([ForgetJourneys(at - JOURNEYS_KEPT)])
             self._journeys_due_at = now + JOURNEYS_EVERY_S
+        if (seen := self._site_clock.to_keep()) is not None:
+            await self._commit([seen])

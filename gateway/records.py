@@ -79,11 +79,11 @@ class Transaction:
     refused_at_wh: float | None = None
     """The register when the cloud refused its token; None: it did not, or none was known."""
     started_told_at: datetime | None = None
-    """What the station called `started_at`, where its clock was not believed; else None."""
+    """What the station called `started_at`, where that was not believed, or was old and could not
+    be checked; else None."""
     ended_told_at: datetime | None = None
     clock_shift_s: float = 0.0
-    """What is added to the site's clock in this transaction, so that its length stays true though
-    the clock was set meanwhile."""
+    """What was added to the station's time at its start, and is to all that follows."""
 
 
 OutboxEvent = TransactionChanged | MetersSampled | SecurityEventOccurred

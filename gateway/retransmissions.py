@@ -6,6 +6,7 @@ know after a restart; some more are remembered for those that lose count.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from hashlib import blake2b
 
 from gateway.events import MetersSampled, StatusChanged, TransactionChanged
@@ -60,14 +61,15 @@ def fingerprint(event: TransactionEvent) -> str | None:
     if isinstance(event, TransactionChanged):
         words += (
             event.event_type,
-            event.at,
+            event.told_at,
             event.seq_no,
             event.trigger_reason,
             event.charging_state,
             event.register_wh,
             event.id_token.value if event.id_token else None,
         )
+    shift = timedelta(seconds=event.clock_shift_s)  # it differs from one arrival to the next
     for value in event.meter_values:
-        words.append(value.at)
+        words.append(value.at - shift if shift else value.at)
         words += [sample.value for sample in value.samples]
     return blake2b("|".join(map(str, words)).encode(), digest_size=12).hexdigest()

@@ -37,6 +37,7 @@ from gateway.ocpp.frames import Payload
 from gateway.records import SaveSetting, Transaction
 from gateway.routes import Stations
 from gateway.site_state import EvseState, SiteState
+from gateway.station_clocks import StationClocks
 from gateway.station_events import (
     AskStatus,
     Followup,
@@ -94,6 +95,7 @@ class StationDesk:
         stations: Stations,
         notify: Notify,
         clock: Callable[[], float],
+        is_clock_sound: Callable[[], bool],
     ) -> None:
         self._abandoned = Abandoned(
             Patience(csms.close_free_after_s, csms.close_silent_after_s),
@@ -104,6 +106,7 @@ class StationDesk:
             ),
             now=clock(),
         )
+        self.clocks = StationClocks(around.books.running_at_event, is_clock_sound)
         self._around = around
         self._state = state
         self._statuses = statuses
@@ -135,12 +138,24 @@ class StationDesk:
             StoreFailed: it could not be kept, so it must not be answered.
         """
         codec = codec_for(version)
-        event = codec.parse_event(action, payload)
+        event = self._placed(station_id, codec.parse_event(action, payload))
         reply = await answer_station(event, station_id, version, self._around, message_id)
         self._observe(station_id, event)
         for followup in reply.followups:
             await self.follow_up(followup)
         return codec.serialize_answer(event, reply.answer)
+
+    def clock_set(self, by_s: float) -> None:
+        """Our own clock was set: measure the stations' anew."""
+        self._notify.log(f"clock.set by_s={by_s:.0f}")
+        self.clocks.forget()
+
+    def _placed(self, station_id: str, event: Event) -> Event:
+        event, notes = self.clocks.placed(station_id, event, self._around.clock_utc())
+        for note in notes:
+            self._state.stations[station_id].notes.append(note)
+            self._notify.log(note)
+        return event
 
     async def close_abandoned(self, now: float, at: datetime) -> None:
         """End what no station will end; what cannot be stored is tried again the next time."""
@@ -192,6 +207,7 @@ class StationDesk:
                 self._deliveries.forms[station_id].remembered(self._models.of(model))
                 for delivery in self._deliveries.of(station_id):
                     delivery.booted()
+                self.clocks.forget(station_id)
                 self._abandoned.booted(station_id, self._clock(), self._around.clock_utc())
             case StatusChanged():
                 self._observe_status(station_id, event)

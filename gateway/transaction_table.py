@@ -79,7 +79,7 @@ class TransactionTable:
         evse_id: int,
         *,
         connector_id: int,
-        started_at: datetime,
+        told_at: datetime,
         register_wh: float | None,
         id_token: IdToken | None,
     ) -> Transaction | None:
@@ -88,7 +88,7 @@ class TransactionTable:
             found = self._by_number.get(number)
             if (
                 found is not None
-                and found.started_at == started_at
+                and (found.started_told_at or found.started_at) == told_at
                 and found.connector_id == connector_id
                 and found.register_start_wh == register_wh
                 and _key(found.id_token) == _key(id_token)

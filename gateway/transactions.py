@@ -23,9 +23,11 @@ from gateway.cloud_profiles import RunningTransaction
 from gateway.drafts import Draft, RemoteStart
 from gateway.events import (
     AuthorizationStatus,
+    Event,
     EventType,
     IdToken,
     IdTokenInfo,
+    MetersSampled,
     SecurityEventOccurred,
     StatusChanged,
     TransactionChanged,
@@ -371,6 +373,21 @@ class TransactionBooks:
             return self.by_cloud_number(int(transaction_id))
         except ValueError:
             return None
+
+    def running_at_event(self, station_id: str, event: Event) -> Transaction | None:
+        """Return the transaction whose clock an event of a station goes by."""
+        match event:
+            case TransactionChanged(event_type=EventType.STARTED):
+                return None
+            case TransactionChanged() | MetersSampled():
+                named = event.transaction_id or ""
+                found = self._table.by_station_id(station_id, named)
+                if found is None and event.evse_id:
+                    found = self.open_on(station_id, event.evse_id)
+                return found
+            case StatusChanged():
+                return self.open_on(station_id, event.evse_id)
+        return None
 
     def by_uuid(self, uuid: str) -> Transaction | None:
         """Find what a 2.0.1 cloud means."""

@@ -1,6 +1,8 @@
 """What goes wrong with transactions, on whole sites: the cloud's books stay true, and say so."""
 
+import asyncio
 import itertools
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -218,3 +220,73 @@ async def test_cloud_with_one_number_for_all_stops_nobody_for_another(depot_of):
         told = sorted((booked.id_token, booked.stop_wh) for booked in depot.cloud.transactions)
         assert told == truth
         assert is_blameless(depot.cloud, one, two)
+
+
+@pytest.mark.parametrize("ahead_s", [7200, -7200])
+@pytest.mark.parametrize(("version", "cloud_version"), PAIRS[:1] + PAIRS[-1:])
+async def test_station_whose_clock_is_wrong_is_billed_in_true_time(
+    depot_of, version, cloud_version, ahead_s
+):
+    quirks = Quirks(clock_error_s=ahead_s, ignores_time=True)
+    async with depot_of(cloud_version) as depot:
+        bench = await depot.station("CP-01", version, quirks=quirks)
+        await depot.set_up(bench)
+        await depot.registered()
+        for _ in range(2):
+            await bench.charge(Car())
+            for _ in range(6):
+                bench.pass_time(10)
+                await bench.settled()
+            await bench.leave()
+        await depot.delivered()
+
+        book, booked = bench.books[1], depot.cloud.transactions[1]
+        error = timedelta(seconds=ahead_s)
+        assert abs((booked.started_at - (book.started_at - error)).total_seconds()) <= 15
+        length_s = (book.ended_at - book.started_at).total_seconds()
+        assert (booked.ended_at - booked.started_at).total_seconds() == length_s
+        newest, *_ = await depot.gateway.operations.transactions(None, None)
+        assert newest.started_told_at == book.started_at
+        assert any("clock.wrong" in note for note in depot.gateway.state.stations["CP-01"].notes)
+        assert depot.cloud.violations == []
+
+
+async def test_machine_that_starts_in_1970_goes_on_from_its_last_instant(depot_of):
+    async with depot_of("ocpp1.6") as depot:
+        bench = await depot.station("CP-01", "ocpp1.6")
+        await depot.registered()
+        await bench.charge(Car())
+        await depot.stop()
+        true, is_set = depot.clock.wall, asyncio.Event()
+        never_set = datetime(1970, 1, 1, tzinfo=UTC)
+        depot.clock.wall = lambda: true() if is_set.is_set() else never_set
+        await depot.start_again()
+        await bench.settled()
+        bench.pass_time(30)
+        await depot.until(lambda: "clock" in depot.gateway.state.problems)
+        began_at = bench.books[0].started_at
+        assert depot.gateway.wall_clock() >= began_at - timedelta(minutes=10)
+
+        is_set.set()
+        await depot.until(lambda: "clock" not in depot.gateway.state.problems)
+        await bench.leave()
+        await depot.registered()
+        await depot.delivered()
+
+        (booked,) = depot.cloud.transactions
+        assert (booked.started_at, booked.stop_wh) == (began_at, bench.books[0].stop_wh)
+        assert booked.ended_at > booked.started_at
+        assert depot.cloud.violations == []
+
+
+async def test_cloud_whose_clock_differs_from_ours_is_told_to_people(depot_of):
+    async with depot_of("ocpp2.0.1") as depot:
+        await depot.registered()
+        assert "clock.cloud" not in depot.gateway.state.problems
+
+        right = depot.clock.wall
+        depot.cloud._wall_clock = lambda: right() + timedelta(hours=1)
+        assert (await words_of(depot).trigger("Heartbeat"))["status"] == "Accepted"
+        await depot.until(lambda: "clock.cloud" in depot.gateway.state.problems)
+
+        assert "3600 s behind" in depot.gateway.state.problems["clock.cloud"]
