@@ -131,6 +131,13 @@ class Day:
         return SiteInputs(tuple(map(self._evse, self._outlets.values())), circuits)
 
     def _evse(self, outlet: Outlet) -> EvseInput:
+        if outlet.said is not None:
+            return outlet.said
+        news = self._news_of(outlet)
+        outlet.said = news if outlet.is_resting else None
+        return news
+
+    def _news_of(self, outlet: Outlet) -> EvseInput:
         visit = outlet.visit
         knows = visit is not None and self._weather.policy == "departure"
         return EvseInput(

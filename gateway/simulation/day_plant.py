@@ -12,7 +12,7 @@ from math import inf
 from gateway.simulation.cars import EFFICIENCY, NO_CURRENT, Car, Conductors
 from gateway.simulation.day_sessions import Session
 from load_balancer.circuits import EvseNode
-from load_balancer.inputs import MeterReading
+from load_balancer.inputs import EvseInput, MeterReading
 from load_balancer.phases import PhaseCurrents
 
 Delays = tuple[float, float]
@@ -104,22 +104,25 @@ class Outlet:
     reported: PhaseCurrents = field(default_factory=lambda: PhaseCurrents(*NO_CURRENT))
     reported_at: float = -inf
     told_a: float = 0.0
+    said: EvseInput | None = None
+    """What the balancer was told of it while it rests; None: there may be news."""
     _told: deque[tuple[float, float]] = field(default_factory=deque)
     """(when, limit) sent and not confirmed."""
 
     def plug(self, visit: Visit) -> None:
-        self.visit = visit
+        self.visit, self.said = visit, None
 
     def unplug(self, now: float) -> Visit:
         """Let the car go; raises AssertionError where there is none."""
         visit = self.visit
         assert visit is not None
         visit.draw(now, 0.0, self.voltage_v)
-        self.visit, self.drawn_a = None, 0.0
+        self.visit, self.said, self.drawn_a = None, None, 0.0
+        self.reported = PhaseCurrents(*NO_CURRENT)
         return visit
 
     def tell(self, limit_a: float, now: float) -> None:
-        self.told_a = limit_a
+        self.told_a, self.said = limit_a, None
         self._told.append((now, limit_a))
 
     @property
@@ -128,12 +131,15 @@ class Outlet:
         return max([self.offer_a, *(limit_a for _, limit_a in self._told)])
 
     @property
-    def is_following(self) -> bool:
-        """Whether nothing told is on its way."""
-        return not self._told
+    def is_resting(self) -> bool:
+        """Whether nothing flows, nothing is on its way, and nobody wants anything."""
+        is_idle = self.visit is None or self.visit.is_full
+        return is_idle and not self.drawn_a and not self._told
 
     def flow(self, now: float) -> float:
         """Follow what has arrived by now; return what each conductor in use carries from now on."""
+        if self.said is not None:
+            return 0.0
         while self._told and now - self._told[0][0] >= self.delay_s:
             limit_a = self._told.popleft()[1]
             self.offer_a = limit_a // self.habits.step_a * self.habits.step_a
