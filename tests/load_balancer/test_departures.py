@@ -65,8 +65,8 @@ def test_who_just_came_gets_his_minimum_however_much_time_he_has():
 
 
 def test_a_weight_brings_a_large_wish_forward():
-    assert divided(320, [plan(3, 90), plan(3.2, 60)], weights=[1, 1]) == [130, 190]
-    assert divided(320, [plan(3, 90), plan(3.2, 60)], weights=[2, 1]) == [320, 0]
+    assert divided(320, [plan(3, 90), plan(3.1, 60)], weights=[1, 1]) == [120, 200]
+    assert divided(320, [plan(3, 90), plan(3.1, 60)], weights=[2, 1]) == [320, 0]
 
 
 PARENTS = (-1, 0, 0, 1)
