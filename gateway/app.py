@@ -45,7 +45,7 @@ from gateway.meter_news import MeterNews
 from gateway.metrics import Counters
 from gateway.night import Night
 from gateway.parts import Parts
-from gateway.records import Enqueue, Kept, SaveSlot, SaveTransaction, SetAside, Write
+from gateway.records import Kept, SaveSlot, SaveTransaction, Write
 from gateway.restocking import Restocking
 from gateway.rounds import Rounds
 from gateway.routes import Routes
@@ -390,12 +390,11 @@ class Gateway:
             commit=self.commit,
             limits_changed=self._unbalanced.set,
             spawn=self._beside.spawn,
-            close_abandoned=self.desk.close_abandoned,
+            desk=self.desk,
             journal=self.journal_book,
             grid_operator=self.grid_operator,
             wake_cloud=self._wake_cloud,
             site_clock=self.site_clock,
-            clock_set=self.desk.clock_set,
         )
         while True:
             await house.keep(self.clock(), self.wall_clock())
@@ -487,11 +486,7 @@ class Gateway:
     def _committed(self, writes: Sequence[Write]) -> None:
         """Tell books and outbox what is on disk, also when whoever wanted it there is gone."""
         self.parts.books.stored(writes)
-        for write in writes:
-            if isinstance(write, Enqueue):
-                self.outbox.enqueued(write.row)
-            elif isinstance(write, SetAside):
-                self.outbox.set_aside()
+        self.outbox.committed(writes)
         self._wake_cloud()
 
     def _turn(self, station_id: str) -> asyncio.Lock:

@@ -17,6 +17,7 @@ from gateway.parts import Parts
 from gateway.records import ForgetJourneys, Write
 from gateway.site_clock import SiteClock
 from gateway.site_state import DepthPoint
+from gateway.station_desk import StationDesk
 
 LIST_CONFLICT = "LocalListConflict"
 """1.6 §3.5.2: told of connector 0. 2.0.1 has no word for it."""
@@ -37,12 +38,11 @@ class Housekeeping:
         commit: Callable[[Sequence[Write]], Awaitable[None]],
         limits_changed: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
-        close_abandoned: Callable[[float, datetime], Awaitable[None]],
+        desk: StationDesk,
         journal: JournalBook,
         grid_operator: DimmingDesk | None,
         wake_cloud: Callable[[], None],
         site_clock: SiteClock,
-        clock_set: Callable[[float], None],
     ) -> None:
         self._parts = parts
         self._maintenance = maintenance
@@ -51,13 +51,12 @@ class Housekeeping:
         self._commit = commit
         self._limits_changed = limits_changed
         self._spawn = spawn
-        self._close_abandoned = close_abandoned
+        self._desk = desk
         self._journal = journal
         self._grid_operator = grid_operator
         self._wake_cloud = wake_cloud
         self._journeys_due_at = 0.0
         self._site_clock = site_clock
-        self._clock_set = clock_set
 
     async def keep(self, now: float, at: datetime) -> None:
         """Bring everything up to this instant."""
@@ -79,7 +78,7 @@ class Housekeeping:
             self._spawn(self._maintenance.reset_idle())
         set_by_s = self._site_clock.step(t.started_at for t in parts.books.running())
         if set_by_s is not None:
-            self._clock_set(set_by_s)
+            self._desk.clock_set(set_by_s)
         parts.problem("clock", self._site_clock.problem())
         if parts.authorization.conflict_to_report():
             of_the_whole = replace(parts.cloud.statuses.current(0), at=at, error_code=LIST_CONFLICT)
@@ -94,7 +93,7 @@ class Housekeeping:
         if lessons := self._parts.lessons():
             await self._commit(lessons)
             self._parts.models.take(lessons)
-        await self._close_abandoned(now, at)
+        await self._desk.close_abandoned(now, at)
         if now >= self._journeys_due_at:
             await self._commit([ForgetJourneys(at - JOURNEYS_KEPT)])
             self._journeys_due_at = now + JOURNEYS_EVERY_S

@@ -27,10 +27,12 @@ from gateway.pace import DrainRate
 from gateway.records import (
     Confirm,
     CountAttempt,
+    Enqueue,
     LaneBacklog,
     MarkSent,
     OutboxRow,
     Quarantine,
+    SetAside,
     Write,
 )
 
@@ -94,6 +96,14 @@ class Outbox:
         for lane in self._lanes.values():
             self._place(lane)
 
+    def committed(self, writes: Iterable[Write]) -> None:
+        """Take note of the rows among what is on disk now, in the order of commits."""
+        for write in writes:
+            if isinstance(write, Enqueue):
+                self.enqueued(write.row)
+            elif isinstance(write, SetAside):
+                self.quarantined += 1
+
     def enqueued(self, row: OutboxRow) -> None:
         """Take note of a row that has been committed, at once and in the order of commits."""
         self._highest_id = max(self._highest_id, row.id)
@@ -136,10 +146,6 @@ class Outbox:
             lane.read_through = min(lane.read_through, row_ids[0] - 1)
             self._set_waiting(lane, lane.waiting + len(row_ids))
             self._place(lane)
-
-    def set_aside(self) -> None:
-        """Take note of a row that was committed into quarantine at once."""
-        self.quarantined += 1
 
     def needs_refill(self) -> list[LaneAsk]:
         """Return what to read from the store; often nothing.
