@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 simulate = typer.Typer(help="Stations, a meter or a cloud for whoever has no hardware.")
-meter = typer.Typer(help="Modbus meters: which there are, and what one says.")
+meter = typer.Typer(help="Modbus meters: which there are, who answers, and what one says.")
 app.add_typer(simulate, name="simulate", no_args_is_help=True)
 app.add_typer(meter, name="meter", no_args_is_help=True)
 app.add_typer(outbox, name="outbox")
@@ -262,35 +262,77 @@ def day(
 # Meters.
 
 Unit = Annotated[int, typer.Option(help="Modbus unit id.")]
-Model = Annotated[str, typer.Option(help="A name of `meter models`.")]
-Url = Annotated[str, typer.Argument(help="tcp://HOST:PORT or rtu:///dev/ttyUSB0?baudrate=9600")]
+Model = Annotated[str, typer.Option(help="A name of `meter models`, or a data file of your own.")]
+Url = Annotated[
+    str,
+    typer.Argument(
+        help="tcp://HOST:PORT, rtu:///dev/ttyUSB0?baudrate=9600&parity=N, rtutcp://HOST:PORT or "
+        "tls://HOST:802?ca=FILE"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One line of JSON, for scripts.")]
 
 
 @meter.command()
-def models() -> None:
-    """List the meters this gateway can read."""
+def models(
+    search: Annotated[str, typer.Argument(help="Words of name or maker; all of them.")] = "",
+    is_json: Json = False,
+) -> None:
+    """List the meters this gateway can read, what each tells and where its registers come from."""
     from gateway.meter_commands import models as print_models
 
-    raise typer.Exit(print_models(console))
+    raise typer.Exit(print_models(console, search, is_json=is_json))
 
 
 @meter.command()
-def read(url: Url, model: Model, unit: Unit = 1) -> None:
-    """Read a meter once and print everything it says."""
+def scan(
+    url: Url,
+    units: Annotated[str, typer.Option(help="Which to ask: 1-247, or 1,2,71.")] = "1-247",
+    timeout: Annotated[float, typer.Option(help="How long a unit may take, s.", min=0.05)] = 0.3,
+    is_json: Json = False,
+) -> None:
+    """Find who answers on a bus or host, and what he probably is. Reads only."""
+    from gateway.adapters.meter_line import open_line
+    from gateway.meter_commands import find
+
+    raise typer.Exit(
+        _run_meter(find(url, units, console, open_line, timeout_s=timeout, is_json=is_json))
+    )
+
+
+@meter.command()
+def read(url: Url, model: Model, unit: Unit = 1, is_json: Json = False) -> None:
+    """Read a meter once and print everything it says, and what is odd about it."""
     from gateway.adapters.meter import open_meter
     from gateway.meter_commands import read as read_meter
 
-    raise typer.Exit(asyncio.run(read_meter(url, model, unit, console, open_meter)))
+    raise typer.Exit(_run_meter(read_meter(url, model, unit, console, open_meter, is_json=is_json)))
 
 
 @meter.command()
-def watch(url: Url, model: Model, unit: Unit = 1) -> None:
-    """Read a meter every second until Ctrl-C."""
+def watch(url: Url, model: Model, unit: Unit = 1, is_json: Json = False) -> None:
+    """Show a meter every second until Ctrl-C: values, extremes, age, reading times, failures."""
     from gateway.adapters.meter import open_meter
     from gateway.meter_commands import watch as watch_meter
 
-    watching = watch_meter(url, model, unit, console, open_meter, sleep=asyncio.sleep)
-    _run_until_signalled(lambda stop: _first_of(watching, stop.wait()))
+    watching = watch_meter(
+        url,
+        model,
+        unit,
+        console,
+        open_meter,
+        sleep=asyncio.sleep,
+        clock=time.monotonic,
+        is_json=is_json,
+    )
+    raise typer.Exit(_run_meter(watching))
+
+
+def _run_meter(work: Coroutine[Any, Any, int]) -> int:
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        return 0  # Ctrl-C is how a watch ends.
 
 
 # The journal.

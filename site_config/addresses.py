@@ -12,6 +12,8 @@ MODBUS_TCP_PORT = 502
 MODBUS_TLS_PORT = 802
 """MODBUS/TCP Security v36 §8.1: mbap/TLS/TCP."""
 HIGHEST_PORT = 65535
+HIGHEST_UNIT = 255
+"""247 on a serial line; some devices with a network socket answer to 255."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +27,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ModbusPDU
 
 from gateway.errors import Unavailable
+from gateway.meter_scan import Ask
 from site_config.addresses import Bus, RtuTcpBus, SerialBus, TcpBus, TlsBus
 
 BUSY_RETRIES = 3
@@ -35,6 +37,8 @@ SILENCE_CHARACTERS = 3.5
 CHARACTER_BITS = 11
 FAST_BAUDRATE, FAST_SILENCE_S = 19_200, 0.001_75
 """Rest between two frames on a serial line (Modbus over Serial Line V1.02 §2.5.1.1)."""
+SCAN_PAUSE_S = 0.02
+"""Between two questions of a scan: a line that others use as well is not taken from them."""
 PYMODBUS_TIMEOUT_S = 60.0
 """Longer than any deadline of ours, so that ours is the one that counts."""
 
@@ -58,6 +62,11 @@ class Refused(Unavailable):
     def __init__(self, code: int) -> None:
         self.code = code
         super().__init__(REFUSALS.get(code, f"refuses (exception {code})"))
+
+    @property
+    def is_absent(self) -> bool:
+        """A converter answers for a device that does not."""
+        return self.code in (ExcCodes.GATEWAY_PATH_UNAVIABLE, ExcCodes.GATEWAY_NO_RESPONSE)
 
     @property
     def is_about_registers(self) -> bool:
@@ -171,6 +180,29 @@ class ModbusLine:
             self.close()
             raise Unavailable(f"cannot connect to {_name_of(self.bus)}")
         return client
+
+
+@asynccontextmanager
+async def open_line(bus: Bus, timeout_s: float) -> AsyncIterator[Ask]:
+    """Give a way to ask any unit on a bus; what a converter says for an absent one is silence."""
+    async with ModbusLine(bus) as line:
+
+        async def ask(unit: int, function: int, address: int, count: int) -> Sequence[int] | None:
+            try:
+                return await line.read(
+                    function,
+                    address,
+                    count,
+                    unit=unit,
+                    deadline_s=timeout_s,
+                    pause_s=SCAN_PAUSE_S,
+                )
+            except Refused as refusal:
+                if refusal.is_absent:
+                    raise Unavailable(refusal.reason) from None
+                return None
+
+        yield ask
 
 
 def silence_s(bus: Bus) -> float:
