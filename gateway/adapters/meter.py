@@ -12,13 +12,12 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.adapters.meter_line import ModbusLine, Refused
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, decode
-from gateway.meters.health import Doubts, Outage, TellDoubt, TellHealth
+from gateway.meters.health import Doubts, Outage
 from gateway.meters.model import Block, Layout, MeterModel, meter_model
 from gateway.meters.mounting import mounted
 from gateway.meters.plausibility import Bounds
@@ -28,10 +27,6 @@ from load_balancer.phases import PhaseCurrents
 from site_config.addresses import Bus, parse_bus
 from site_config.model import Meter, Site
 
-Deliver = Callable[[str, MeterReading, DecodedValues], None]
-"""Called with the meter's name, what the balancer needs, and all that was read."""
-Drawn = Callable[[str, float], PhaseCurrents | None]
-"""Asked with the meter's name and now: what our own EVSEs draw below it, None: not known."""
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -46,14 +41,6 @@ SUNSPEC_MARK = (0x5375, 0x6E53)
 SUNSPEC_END = 0xFFFF
 SUNSPEC_MODELS = 64
 """More models than any device has; ends the search in a device that answers anything."""
-
-
-def _to_nobody(_name: str, _words: str | None) -> None:
-    """Nobody wants to know."""
-
-
-def _unknown(_name: str, _now: float) -> None:
-    """Nobody knows."""
 
 
 class Reader(Protocol):
@@ -171,14 +158,20 @@ async def open_meter(bus: Bus, model: MeterModel, unit: int) -> AsyncIterator[Me
         yield MeterReader(line, model, unit)
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who hears of one meter, and what is asked about its circuit."""
+class Listener(Protocol):
+    """Who hears of the meters, and knows what hangs below them."""
 
-    deliver: Deliver
-    tell_health: TellHealth
-    tell_doubt: TellDoubt = _to_nobody
-    drawn: Drawn = _unknown
+    def read(self, name: str, reading: MeterReading, values: DecodedValues) -> None:
+        """Take what the balancer needs, and all that was read."""
+
+    def health(self, name: str, reason: str | None) -> None:
+        """Take why a meter is lost, or None; only when that changes."""
+
+    def doubt(self, name: str, words: str | None) -> None:
+        """Take what is odd about readings that are used all the same; only when that changes."""
+
+    def drawn(self, name: str, now: float) -> PhaseCurrents | None:
+        """Return what our own EVSEs draw below a meter; None: not known."""
 
 
 async def poll_meter(
@@ -199,8 +192,8 @@ async def poll_meter(
         calm_s: time between two attempts when several have failed.
     """
     due = clock()
-    outage = Outage(name, meter.max_age_s, meter.on_loss, due, listener.tell_health)
-    doubts = Doubts(name, listener.tell_doubt)
+    outage = Outage(name, meter.max_age_s, meter.on_loss, due, listener.health)
+    doubts = Doubts(name, listener.doubt)
     failures = 0
     while True:
         refusal: str | None = None
@@ -216,7 +209,7 @@ async def poll_meter(
                 refusal = found[0].told(reader.layout)
             else:
                 outage.heard(now)
-                listener.deliver(name, _reading(values, now), values)
+                listener.read(name, _reading(values, now), values)
         if refusal is not None:
             outage.silent(refusal, now)
         failures = failures + 1 if refusal is not None else 0
@@ -234,17 +227,8 @@ def next_due(due: float, now: float, period_s: float) -> float:
     return due + period_s * max(1, math.floor((now - due) / period_s) + 1)
 
 
-async def poll_meters(
-    site: Site,
-    deliver: Deliver,
-    *,
-    tell_health: TellHealth,
-    tell_doubt: TellDoubt = _to_nobody,
-    drawn: Drawn = _unknown,
-    clock: Clock = time.monotonic,
-) -> None:
+async def poll_meters(site: Site, listener: Listener, *, clock: Clock = time.monotonic) -> None:
     """Poll all meters of the site; those with one address share a connection and take turns."""
-    listener = Listener(deliver, tell_health, tell_doubt, drawn)
     buses = {name: parse_bus(meter.url) for name, meter in site.meters.items()}
     on_bus = Counter(buses.values())
     lines = {bus: ModbusLine(bus) for bus in on_bus}

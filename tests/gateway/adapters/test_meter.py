@@ -13,7 +13,6 @@ from itertools import pairwise
 import pytest
 
 from gateway.adapters.meter import (
-    Listener,
     MeterReader,
     bounds_of,
     next_due,
@@ -206,14 +205,37 @@ async def test_server_killed_during_a_read_costs_one_deadline_and_no_more():
 # Polling.
 
 
+class Ears:
+    """Remembers what is told of the meters."""
+
+    def __init__(self):
+        self.readings = []
+        self.healths = []
+        self.changed = asyncio.Event()
+
+    def read(self, name, reading, _values):
+        self.readings.append((name, reading))
+        self.changed.set()
+
+    def health(self, name, reason):
+        self.healths.append((name, reason))
+        self.changed.set()
+
+    def doubt(self, name, words):
+        raise AssertionError(f"{name}: {words}")
+
+    def drawn(self, _name, _now):
+        return None
+
+
 class Timeline:
     """A clock that moves when somebody sleeps, and a meter that follows a script."""
 
     def __init__(self, script):
         self.now = 100.0
         self.began = []
-        self.readings = []
-        self.health = []
+        self.ears = Ears()
+        self.readings, self.health = self.ears.readings, self.ears.healths
         self.layout = meter_model("eastron-sdm630").layouts[0]
         self._script = list(script)
 
@@ -242,10 +264,7 @@ class Timeline:
                 meter,
                 self,
                 MeterWatch(Bounds(2000.0), frozen_s=120.0, max_age_s=5.0),
-                Listener(
-                    lambda name, reading, _: self.readings.append((name, reading)),
-                    lambda name, reason: self.health.append((name, reason)),
-                ),
+                self.ears,
                 clock=self.clock,
                 sleep=self.sleep,
             )
@@ -398,29 +417,22 @@ stations: {{}}
 
 
 async def test_all_meters_of_a_site_are_polled_and_one_that_fails_harms_no_other():
-    delivered = asyncio.Queue()
-    health = asyncio.Queue()
-    seen = set()
+    ears = Ears()
     async with (
         SimulatedMeter(meter_model("eastron-sdm630"), values) as grid,
         SimulatedMeter(meter_model("sunspec"), values, Address(unit=3)) as other,
     ):
         site = parse_site(SITE.format(port=grid.port, other=other.port), {})
-        polling = asyncio.create_task(
-            poll_meters(
-                site,
-                lambda name, reading, _: delivered.put_nowait((name, reading)),
-                tell_health=lambda name, reason: health.put_nowait((name, reason)),
-            )
-        )
+        polling = asyncio.create_task(poll_meters(site, ears))
         async with asyncio.timeout(5):
-            told_of = [await health.get() for _ in site.meters]
-            assert {name for name, reason in told_of if reason} == {"wrong"}
-            while seen != {"grid", "other"}:
-                seen.add((await delivered.get())[0])
+            while len(ears.healths) < 3 or {n for n, _ in ears.readings} != {"grid", "other"}:
+                ears.changed.clear()
+                await ears.changed.wait()
         polling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await polling
+
+    assert {name for name, reason in ears.healths if reason} == {"wrong"}
 
 
 def test_bounds_follow_the_fuse_of_the_circuit():
