@@ -77,5 +77,7 @@ def parse_answer(action: str, payload: Payload) -> Answer:
             return Judged(None if info is None else parse_token_info(info))
         case "DataTransfer":
             return DataAnswered(payload["status"], payload.get("data"))
+        case "NotifyEVChargingNeeds" if payload["status"] == "Accepted":
+            return NeedsNoted()
         case _:
             return Acknowledged()
