@@ -24,16 +24,22 @@ PERMANENT_ERRORS = frozenset(
         "PropertyConstraintViolation",
         "ProtocolError",
         "TypeConstraintViolation",
+        "message-too-big",
     }
 )
 """CALLERROR codes (1.6J §4.2.3, 2.0.1 Part 4 §4.3) that the same message will meet again.
 Clouds use the words of either version, so there is one list."""
 
 NO_ANSWER = "no-answer"
+TOO_BIG = "message-too-big"
+"""The cloud closed the socket for the size of the message (RFC 6455 §7.4.1, code 1009)."""
+SIZE_ERRORS = frozenset({TOO_BIG, "OccurenceConstraintViolation", "OccurrenceConstraintViolation"})
+"""What may be said of a message that would be taken if it were shorter."""
 
 SAMPLING_TRIGGERS = frozenset({"MeterValuePeriodic", "MeterValueClock"})
 """TriggerReasonEnumType: an event that was caused by nothing but the time."""
 
+_EDGES = frozenset({"Transaction.Begin", "Transaction.End"})
 _METER_VALUE_BYTES = 60
 _SAMPLE_BYTES = 140
 """A sampled value in JSON with its usual words, without the value itself."""
@@ -69,6 +75,8 @@ class Batch:
     """It occurred while the cloud was away, or the cloud went away since (E11.FR.07)."""
     sent: bytes | None = None
     """The payload that has left before, in the cloud's present version."""
+    is_shortened: bool = False
+    """Without its intermediate values: the cloud does not take it whole."""
 
     @property
     def is_retransmission(self) -> bool:
@@ -83,6 +91,8 @@ class Batch:
     def event(self) -> OutboxEvent:
         """What to tell: the values of all rows in one event."""
         event = merged([row.event for row in self.rows])
+        if self.is_shortened:
+            event = shortened(event)
         if isinstance(event, TransactionChanged) and event.is_offline != self.is_offline:
             return replace(event, is_offline=self.is_offline)
         return event
@@ -160,6 +170,27 @@ def merged(events: Sequence[OutboxEvent]) -> OutboxEvent:
         for value in event.meter_values
     )
     return replace(last, meter_values=values)
+
+
+def shortened(event: OutboxEvent) -> OutboxEvent:
+    """Return the end of a transaction without its intermediate values (1.6 errata 3.47).
+
+    The first and the last of its values stay, those of begin and end, and what is signed.
+    """
+    if not isinstance(event, TransactionChanged) or event.event_type is not EventType.ENDED:
+        return event
+    values = event.meter_values
+    kept = tuple(
+        value
+        for index, value in enumerate(values)
+        if index in (0, len(values) - 1)
+        or any(sample.context in _EDGES or sample.signed is not None for sample in value.samples)
+    )
+    return event if len(kept) == len(values) else replace(event, meter_values=kept)
+
+
+def may_be_shortened(event: OutboxEvent) -> bool:
+    return shortened(event) is not event
 
 
 def meter_values_in(event: OutboxEvent) -> int:

@@ -13,6 +13,18 @@ from gateway.ocpp.codec import Codec
 
 
 @dataclass(frozen=True, slots=True)
+class CloudLine:
+    """One connection, as far as a speaker needs to know it."""
+
+    codec: Codec
+    call: CloudCall
+    is_open: Callable[[], bool]
+    """Whether the socket is still there, so that silence can be told from a loss."""
+    was_too_big: Callable[[], bool]
+    """Whether the cloud closed it for the size of what was said last."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloudDialogue:
     """What the program says to the cloud, whichever connection carries it."""
 
@@ -25,11 +37,8 @@ class CloudDialogue:
     clock: Callable[[], float]
     log: Callable[[str], None]
 
-    async def speak(self, codec: Codec, call: CloudCall, is_open: Callable[[], bool]) -> None:
-        """Say whatever is to be said; returns when the cloud stays silent or is gone.
-
-        `is_open`: whether the socket is still there, so that silence can be told from a loss.
-        """
+    async def speak(self, line: CloudLine) -> None:
+        """Say whatever is to be said; returns when the cloud stays silent or is gone."""
         while True:
             await self.refill()
             saying = self.station.next_saying(self.clock())
@@ -38,10 +47,12 @@ class CloudDialogue:
                 await self.wait(self.station.next_timer())
                 continue
             try:
-                await self.speech.say(saying, codec, call)
+                await self.speech.say(saying, line.codec, line.call)
             except Unavailable as error:
-                if is_open():
+                if line.is_open():
                     await self._silent(saying, error)
+                elif line.was_too_big() and saying.batch is not None:
+                    await self.speech.too_big(saying.batch)
                 return
 
     async def _silent(self, saying: Saying, error: Unavailable) -> None:

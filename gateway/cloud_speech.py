@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import orjson
 
-from gateway.batches import PERMANENT_ERRORS, Batch
+from gateway.batches import PERMANENT_ERRORS, TOO_BIG, Batch, estimated_bytes
 from gateway.cloud_station import CloudStation, Saying
 from gateway.errors import GatewayError, InvalidMessage, PeerError, Unavailable
 from gateway.events import (
@@ -150,6 +150,11 @@ class CloudSpeech:
         """Count an attempt: the cloud was connected, and silent beyond its time."""
         writes = self._station.outbox.unanswered(batch, now=self._clock(), at=self._at())
         await self._give_up(batch, writes)
+
+    async def too_big(self, batch: Batch) -> None:
+        """Note that the cloud closed the socket over its size: it has not taken it."""
+        size = 0 if batch.sent is None else len(batch.sent)
+        await self._refused(batch, TOO_BIG, f"{size or estimated_bytes(batch.event)} bytes")
 
     def _message(self, batch: Batch, codec: Codec) -> Message | None:
         if batch.sent is not None:

@@ -72,7 +72,7 @@ class CloudStation:
         """Note that the socket is gone; return the seconds to wait before the next attempt."""
         if self.registration.is_connected:
             self.statuses.cloud_lost(now)
-            self.outbox.link_lost()
+            self.outbox.link_lost(now)
             self.pace.lost(now)
         waiting = [*self._questions]
         self._questions.clear()

@@ -51,6 +51,19 @@ class Lane:
     is_postponed: bool = False
     """It is parked for something a later row may bring: that row ends it."""
 
+    silent_id: int = 0
+    """The first row of the lane that the cloud last did not answer."""
+    silent_since: float = 0.0
+    silences: int = 0
+    """How often it did not answer that one."""
+    lost_id: int = 0
+    """The row that was in flight when the link was last lost with one of this lane."""
+    losses: int = 0
+
+    @property
+    def is_head_alone(self) -> bool:
+        return self.window[0].id <= self.alone_through
+
     @property
     def is_parked(self) -> bool:
         return self.parked_until is not None
@@ -58,6 +71,19 @@ class Lane:
     @property
     def is_strict(self) -> bool:
         return self.name == STRICT_LANE
+
+    def fell_silent(self, row_id: int, now: float) -> float:
+        """Note that a row was not answered; return since when it is not, s."""
+        if row_id != self.silent_id:
+            self.silent_id, self.silent_since, self.silences = row_id, now, 0
+        self.silences += 1
+        return now - self.silent_since
+
+    def was_lost(self, row_id: int) -> int:
+        """Note that the link was lost over a row; return how often in a row it was this one."""
+        self.losses = self.losses + 1 if row_id == self.lost_id else 1
+        self.lost_id = row_id
+        return self.losses
 
     def park(self, until: float) -> int:
         """Hold it up until then; return how many rows are let go from the memory.

@@ -6,7 +6,8 @@
 3. What may have left before leaves again byte by byte, under a new message id (1.6, 2.0.1).
 4. A row is forgotten when the cloud has confirmed it, and never otherwise: what it will not
    take goes to quarantine (1.6 §3.7.1, E13.FR.04: "discard"; we keep it).
-5. Attempts count only when the cloud answered with an error, or was connected and silent.
+5. Attempts count only when the cloud answered with an error, or was silent to this row while it
+   answered others.
 
 Rows live in the store; a few of each lane are held here, more are asked for. `now` is monotonic.
 """
@@ -20,9 +21,20 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from gateway.batches import NO_ANSWER, PERMANENT_ERRORS, Batch, Delivery, batch_from
+from gateway.batches import (
+    NO_ANSWER,
+    PERMANENT_ERRORS,
+    SIZE_ERRORS,
+    Batch,
+    Delivery,
+    batch_from,
+    estimated_bytes,
+    may_be_shortened,
+    meter_values_in,
+)
 from gateway.events import EventType, TransactionChanged
 from gateway.lanes import STRICT_LANE, Lane, LaneAsk
+from gateway.merge_bound import MergeBound
 from gateway.pace import DrainRate
 from gateway.records import (
     Confirm,
@@ -38,6 +50,11 @@ from gateway.records import (
 
 _ASKS_AT_ONCE = 8
 """Lanes read from the store before the next CALL is chosen."""
+SILENT_ALONE_S = 3600.0
+"""So long the first row of all that waits is taken for innocent of the cloud's silence."""
+MOST_WAITS = 10
+"""Retry intervals between two attempts at most, while the cloud stays silent."""
+LOST_AGAIN_WAIT_S = 10.0
 
 
 class Depth(NamedTuple):
@@ -55,8 +72,9 @@ class Outbox:
     only then lets the CALL leave. After a commit that failed, `restore`.
     """
 
-    def __init__(self, delivery: Delivery | None = None) -> None:
+    def __init__(self, delivery: Delivery | None = None, bound: MergeBound | None = None) -> None:
         self.delivery = delivery or Delivery()
+        self._bound = bound or MergeBound()
         self.quarantined = 0
         self._lanes: dict[str, Lane] = {}
         # A lane that may go is in one of these two, in the order of turns.
@@ -74,6 +92,11 @@ class Outbox:
         self._highest_id = 0
         self._offline_through = 0
         self._rate = DrainRate()
+        self._shortened: set[int] = set()
+        """Rows that are too long for the cloud as they are."""
+        self._answers = 0
+        """How often the cloud has answered a message, whatever it said."""
+        self._answers_at_silence = 0
 
     def restore(
         self, backlogs: Iterable[LaneBacklog], *, quarantined: int, next_row_id: int
@@ -200,9 +223,11 @@ class Outbox:
         batch = batch_from(
             lane.window,
             version,
-            self.delivery if is_behind and lane.window[0].id > lane.alone_through else None,
+            self._bound.applied(self.delivery) if is_behind and not lane.is_head_alone else None,
             offline_through=self._offline_through,
         )
+        if batch.row_ids[0] in self._shortened:
+            batch = replace(batch, is_shortened=True)
         taken = set(batch.row_ids)
         self._held -= len(batch.rows)
         lane.window = [row for row in lane.window if row.id not in taken]
@@ -239,8 +264,11 @@ class Outbox:
         if batch is not self._in_flight:
             return []
         self._in_flight = self._head = None
+        self._answers += 1
         self._rate.left(len(batch.rows))
-        return [Confirm(batch.row_ids, at)]
+        self._shortened.discard(batch.row_ids[0])
+        more = self._bound.confirmed(self.delivery, at) if at is not None else []
+        return [Confirm(batch.row_ids, at), *more]
 
     def refused(
         self, batch: Batch, code: str, description: str, *, now: float, at: datetime
@@ -248,6 +276,7 @@ class Outbox:
         """The cloud answered with a CALLERROR."""
         if batch is not self._in_flight or self._head is None:
             return []
+        self._answers += code != NO_ANSWER
         head = self._head
         attempts = head.attempts + 1
         if code not in PERMANENT_ERRORS and attempts < self.delivery.attempts:
@@ -255,14 +284,37 @@ class Outbox:
             self._park(batch.lane, now + self.delivery.retry_interval_s * attempts)
             return [CountAttempt(head.id, attempts)]
         if len(batch.row_ids) > 1:
-            return self._split(batch, head)
+            return self._split(batch, head, at)
+        if code in SIZE_ERRORS and not batch.is_shortened and may_be_shortened(batch.event):
+            self._shortened.add(head.id)
+            self._put_back(batch, replace(head, sent=None, sent_version=None))
+            return []
         self._in_flight = self._head = None
         self.quarantined += 1
-        return [Quarantine(head.id, at, code, description)]
+        lane = self._lanes[batch.lane]
+        was_it = self._bound.culprit_found() if head.id <= lane.alone_through else []
+        return [Quarantine(head.id, at, code, description), *was_it]
 
     def unanswered(self, batch: Batch, *, now: float, at: datetime) -> list[Write]:
-        """The cloud is connected, and silent beyond its time."""
-        return self.refused(batch, NO_ANSWER, "", now=now, at=at)
+        """The cloud is connected, and silent beyond its time.
+
+        That is an attempt only if the cloud has answered another message meanwhile: else it is the
+        cloud that fails, and an outage of its own must not put one row after the other into
+        quarantine. Where no other lane has anything to say, silence is a row's fault after an hour.
+        """
+        if batch is not self._in_flight or self._head is None:
+            return []
+        lane, head = self._lanes[batch.lane], self._head
+        silent_s = lane.fell_silent(head.id, now)
+        answers_others = self._answers > self._answers_at_silence
+        self._answers_at_silence = self._answers
+        is_alone = self._waiting == lane.waiting
+        if answers_others or (is_alone and silent_s >= SILENT_ALONE_S):
+            return self.refused(batch, NO_ANSWER, "", now=now, at=at)
+        self._put_back(batch, head)
+        waits = min(lane.silences, MOST_WAITS)
+        self._park(batch.lane, now + self.delivery.retry_interval_s * waits)
+        return []
 
     def postponed(self, batch: Batch, until: float) -> None:
         """It cannot be said yet: its lane waits until then, or until another row joins it."""
@@ -271,12 +323,19 @@ class Outbox:
             self._park(batch.lane, until)
             self._lanes[batch.lane].is_postponed = True
 
-    def link_lost(self) -> None:
-        """The cloud is gone: what was in flight is first again, and no attempt is counted."""
+    def link_lost(self, now: float = 0.0) -> None:
+        """The cloud is gone: what was in flight is first again, and no attempt is counted.
+
+        What was in flight twice in a row when the link was lost may be why: others go first.
+        """
         self._offline_through = self._highest_id
         self._rate.stopped()
-        if self._in_flight is not None and self._head is not None:
-            self._put_back(self._in_flight, self._head)
+        batch, head = self._in_flight, self._head
+        if batch is None or head is None:
+            return
+        self._put_back(batch, head)
+        if self._lanes[batch.lane].was_lost(head.id) > 1:
+            self._park(batch.lane, now + LOST_AGAIN_WAIT_S)
 
     def due_at(self) -> float | None:
         """Return when the next parked lane may try again, monotonic; None: none is parked."""
@@ -387,12 +446,14 @@ class Outbox:
             if lane.name in queue:
                 queue.move_to_end(lane.name, last=False)
 
-    def _split(self, batch: Batch, head: OutboxRow) -> list[Write]:
-        """One of the rows is the culprit: each travels alone, so that only that one suffers."""
+    def _split(self, batch: Batch, head: OutboxRow, at: datetime) -> list[Write]:
+        """One of the rows is the culprit, or all are too long together: each travels alone."""
         self._lanes[batch.lane].alone_through = batch.row_ids[-1]
         alone = replace(head, attempts=0, sent=None, sent_version=None, sent_with=())
+        values, size = meter_values_in(batch.event), estimated_bytes(batch.event)
         self._put_back(batch, alone)
-        return [CountAttempt(head.id, 0)] if head.attempts else []
+        writes: list[Write] = [CountAttempt(head.id, 0)] if head.attempts else []
+        return writes + self._bound.refused(values, size, at)
 
     def _park(self, name: str, until: float) -> None:
         lane = self._lanes[name]

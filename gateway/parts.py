@@ -19,6 +19,7 @@ from gateway.configuration import Configuration
 from gateway.events import Booted
 from gateway.journal import Journal
 from gateway.limiters import Limiters
+from gateway.merge_bound import MergeBound
 from gateway.outbox import Outbox
 from gateway.records import Kept, SaveSetting
 from gateway.registration import BackOff, Registration
@@ -63,7 +64,7 @@ class Parts:
         state = SiteState.of(site, _numbers(site, slots))
         configuration = Configuration(_facts(site, slots), kept.settings)
         is_strict = site.cloud.ordering is Ordering.STRICT
-        outbox = Outbox()
+        outbox = Outbox(bound=MergeBound(f"{site.cloud.url} {site.cloud.identity}", kept.settings))
         dimming = _dimming(site, kept)
         return cls(
             site=site,

@@ -132,6 +132,11 @@ class Peer:
         """Whether the socket is there: a call unanswered now met silence, not a loss."""
         return self._is_running
 
+    @property
+    def close_code(self) -> int | None:
+        """Why the socket was closed (RFC 6455 §7.4.1); None: it is there."""
+        return self._websocket.close_code
+
     async def run(self, on_open: Callable[[], Awaitable[None]] | None = None) -> None:
         """Converse until the socket is closed; then every call of ours is `Unavailable`.
 

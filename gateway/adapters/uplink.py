@@ -19,10 +19,11 @@ from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from gateway.adapters.peer import Peer, Role, Trace
-from gateway.cloud_dialogue import CloudDialogue
+from gateway.cloud_dialogue import CloudDialogue, CloudLine
 from gateway.cloud_news import LinkState
 from gateway.cloud_speech import CloudSpeech
 from gateway.cloud_station import CloudStation
@@ -173,7 +174,13 @@ class Uplink:
             timeout_s = self._cloud.call_timeout_s
             return await peer.call(action, payload, timeout_s=timeout_s, unique_id=unique_id)
 
-        await self._dialogue.speak(codec, call, lambda: peer.is_running)
+        line = CloudLine(
+            codec,
+            call,
+            is_open=lambda: peer.is_running,
+            was_too_big=lambda: peer.close_code == CloseCode.MESSAGE_TOO_BIG,
+        )
+        await self._dialogue.speak(line)
 
     async def _wait(self, due_at: float | None) -> None:
         """Sleep until there is news, or a timer of the station is due."""

@@ -19,7 +19,7 @@ from gateway.adapters import store_reads, store_schema
 from gateway.adapters.store_writes import gathered, statements
 from gateway.authorization import Authorization
 from gateway.batches import Delivery
-from gateway.cloud_dialogue import CloudDialogue
+from gateway.cloud_dialogue import CloudDialogue, CloudLine
 from gateway.cloud_speech import CloudSpeech
 from gateway.cloud_station import CloudStation
 from gateway.errors import CallRefused, StoreFailed, Unavailable
@@ -254,8 +254,13 @@ class Program:
         async def call(action, payload, unique_id):
             return await Paused("call", Call(action, payload, unique_id))
 
-        is_open = lambda: self.world.is_socket_there  # noqa: E731 - read when it is asked
-        return Running(self.dialogue.speak(codec, call, is_open))
+        line = CloudLine(
+            codec,
+            call,
+            is_open=lambda: self.world.is_socket_there,
+            was_too_big=lambda: self.world.was_too_big,
+        )
+        return Running(self.dialogue.speak(line))
 
 
 class World:
@@ -267,7 +272,7 @@ class World:
         self.lines: list[str] = []
         self.followups: list[Any] = []
         self.disk = Disk()
-        self.is_socket_there = False
+        self.is_socket_there = self.was_too_big = False
         self.speaking: Running | None = None
         self.program = Program(self.disk, self)
 
@@ -338,7 +343,7 @@ class World:
     # The cloud.
 
     def connect(self, version) -> None:
-        self.is_socket_there = True
+        self.is_socket_there, self.was_too_big = True, False
         self.speaking = self.program.speak(version)
         self.settle()
 
@@ -361,11 +366,13 @@ class World:
         self.speaking.go_on(error=Unavailable("no answer"))
         self.settle()
 
-    def drop(self) -> None:
+    def drop(self, *, is_too_big: bool = False) -> None:
         """Lose the link, whatever is under way: a waiting CALL is lost, a commit is not."""
-        self.is_socket_there = False
+        self.is_socket_there, self.was_too_big = False, is_too_big
         if self.call is not None:
             self.speaking.go_on(error=Unavailable("disconnected"))
+            if not self.speaking.is_over:
+                return  # what it means is written down first
         elif self.speaking is not None:
             with suppress(StopIteration):
                 self.speaking.stop()

@@ -39,6 +39,7 @@ FATES = st.sampled_from(
         "lost, processed",
         "silent",
         "silent, processed",
+        "too big",
     ]
 )
 WISHES = st.sampled_from(["sample", "sample", "sample", "stop"])
@@ -260,6 +261,9 @@ class BooksMachine(RuleBasedStateMachine):
             case "FormatViolation" | "InternalError":
                 self.cloud.refused(call.action, call.payload, is_final=fate in PERMANENT_ERRORS)
                 self.world.refuse(fate)
+            case "too big":
+                self.cloud.refused(call.action, call.payload, is_final=True)
+                self.world.drop(is_too_big=True)
             case _:
                 if "processed" in fate:
                     self._take(call)
@@ -316,7 +320,9 @@ class BooksMachine(RuleBasedStateMachine):
         after = self._rows()
         for row_id, row in before.items():
             now = after.get(row_id)
-            if now is None or (len(row.sent_with) and now.attempts < row.attempts + 1):
+            lane = self.world.program.outbox._lanes.get(row.lane)
+            is_split = lane is not None and row_id <= lane.alone_through
+            if now is None or is_split:
                 ids = {row_id, *row.sent_with}
                 self.cloud.forget(f for i in ids if i in before for f in _facts(before[i]))
         self._hear()

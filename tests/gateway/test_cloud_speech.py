@@ -255,9 +255,11 @@ async def test_a_refused_message_is_tried_again_or_kept_for_a_person(answer, kep
     assert bool(paper.lines) is (kept is Quarantine)
 
 
-async def test_silence_counts_an_attempt_and_a_lost_link_none():
-    paper = desk(Unavailable("silent"), Unavailable("gone"))
+async def test_silence_to_one_message_counts_an_attempt_and_a_lost_link_none():
+    paper = desk(STARTED, Unavailable("silent"), Unavailable("gone"))
     paper.start()
+    paper.hear(EventType.ENDED, at_s=60, trigger="StopAuthorized", register_wh=200.0)
+    await paper.say()
 
     with pytest.raises(Unavailable):
         await paper.say()

@@ -8,7 +8,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.batches import PERMANENT_ERRORS, Batch, Delivery, estimated_bytes, may_merge
+from gateway.batches import (
+    PERMANENT_ERRORS,
+    TOO_BIG,
+    Batch,
+    Delivery,
+    estimated_bytes,
+    may_be_shortened,
+    may_merge,
+    shortened,
+)
 from gateway.events import (
     ChargingState,
     EventType,
@@ -28,6 +37,7 @@ from gateway.records import (
     MarkSent,
     OutboxRow,
     Quarantine,
+    SaveSetting,
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -259,22 +269,82 @@ def test_a_parked_lane_holds_up_no_other():
     assert outbox.depth().pending == 2
 
 
-def test_silence_of_a_connected_cloud_counts_as_an_attempt():
-    outbox = outbox_with(row(1), delivery=Delivery(attempts=2))
-    first = outbox.unanswered(outbox.next_batch(0.0, V201), now=0.0, at=NOON)
-    second = outbox.unanswered(outbox.next_batch(60.0, V201), now=60.0, at=NOON)
+def silence(outbox, now):
+    """Nothing is said to the row that is next; return what it costs."""
+    batch = outbox.next_batch(now, V201)
+    return batch.row_ids[0], outbox.unanswered(batch, now=now, at=NOON)
 
-    assert first == [CountAttempt(1, 1)]
-    assert second == [Quarantine(1, NOON, "no-answer", "")]
+
+def answer(outbox, lane, n, now=0.0):
+    outbox.enqueued(row(n, lane))
+    outbox.confirmed(outbox.next_batch(now, V201))
+
+
+def test_silence_of_a_cloud_that_answers_others_counts_as_an_attempt():
+    outbox = outbox_with(row(1, "evse/2"), row(2), delivery=Delivery(attempts=2))
+    outbox.confirmed(outbox.next_batch(0.0, V201))
+    costs = [silence(outbox, now=0.0)]
+    answer(outbox, "evse/2", 3, now=30.0)
+    costs.append(silence(outbox, now=60.0))
+
+    assert costs == [(2, [CountAttempt(2, 1)]), (2, [Quarantine(2, NOON, "no-answer", "")])]
+
+
+def test_a_cloud_that_answers_nobody_puts_nothing_into_quarantine():
+    lanes = [f"evse/{n}" for n in range(4)]
+    disk = [row(n, lanes[n % 4]) for n in range(1, 41)]
+    outbox = outbox_with(*disk, delivery=replace(ALONE, attempts=2))
+    costs = []
+    for minute in range(24 * 60):
+        refill(outbox, disk)
+        if (batch := outbox.next_batch(minute * 60.0, V201)) is not None:
+            costs += outbox.unanswered(batch, now=minute * 60.0, at=NOON)
+
+    assert costs == []
+    assert outbox.depth()[:2] == (40, 0)
+
+
+def test_waits_grow_while_the_cloud_is_silent():
+    outbox = outbox_with(row(1), delivery=ALONE)
+    waits, now = [], 0.0
+    for _ in range(12):
+        silence(outbox, now)
+        waits.append(outbox.due_at() - now)
+        now = outbox.due_at()
+
+    assert waits == [60.0 * n for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 1)]
+
+
+def test_where_nobody_else_could_be_answered_silence_counts_after_an_hour():
+    outbox = outbox_with(row(1), row(2), delivery=replace(ALONE, attempts=2))
+    costs = [silence(outbox, now) for now in (0.0, 1800.0, 3600.0, 4000.0)]
+
+    assert costs == [
+        (1, []),
+        (1, []),
+        (1, [CountAttempt(1, 1)]),
+        (1, [Quarantine(1, NOON, "no-answer", "")]),
+    ]
 
 
 def test_a_lost_link_counts_no_attempt():
     outbox = outbox_with(row(1), delivery=Delivery(attempts=2))
-    for _ in range(10):
-        outbox.next_batch(0.0, V201)
-        outbox.link_lost()
+    for n in range(10):
+        outbox.next_batch(10.0 * n, V201)
+        outbox.link_lost(10.0 * n)
 
-    assert refuse(outbox, outbox.next_batch(0.0, V201)) == [CountAttempt(1, 1)]
+    assert refuse(outbox, outbox.next_batch(100.0, V201)) == [CountAttempt(1, 1)]
+
+
+def test_a_row_over_which_the_link_is_lost_again_and_again_lets_others_go_first():
+    outbox = outbox_with(row(1), row(2, "evse/2"))
+    tried = []
+    for _ in range(3):
+        tried.append(outbox.next_batch(0.0, V201).row_ids)
+        outbox.link_lost(0.0)
+
+    assert tried == [(1,), (1,), (2,)]
+    assert outbox.due_at() == 10.0
 
 
 def test_attempts_survive_a_restart():
@@ -430,14 +500,15 @@ def test_when_several_are_refused_together_each_is_tried_alone_and_only_the_culp
     batch = outbox.next_batch(0.0, V201)
     outbox.mark_sent(batch, "m-1", b"[]", V201)
 
-    assert refuse(outbox, batch, "FormatViolation") == []
+    [learnt] = refuse(outbox, batch, "FormatViolation")
     first = outbox.next_batch(0.0, V201)
     assert (first.row_ids, first.sent) == ((1,), None)
     outbox.confirmed(first)
     second = outbox.next_batch(0.0, V201)
-    assert refuse(outbox, second, "FormatViolation") == [
-        Quarantine(2, NOON, "FormatViolation", "no")
-    ]
+    [quarantine, forgotten] = refuse(outbox, second, "FormatViolation")
+    assert quarantine == Quarantine(2, NOON, "FormatViolation", "no")
+    assert isinstance(learnt, SaveSetting), "perhaps they were too long together"
+    assert "values" not in forgotten.value, "they were not"
     outbox.enqueued(row(5))
     outbox.enqueued(row(6))
     assert sent_order(outbox) == [(3,), (4,), (5, 6)]
@@ -445,10 +516,71 @@ def test_when_several_are_refused_together_each_is_tried_alone_and_only_the_culp
 
 def test_several_that_stay_unanswered_are_tried_alone_before_any_is_given_up():
     outbox = outbox_with(row(1, attempts=2), row(2), delivery=TOGETHER)
+    outbox._answers = 1
     batch = outbox.next_batch(0.0, V201)
 
-    assert outbox.unanswered(batch, now=0.0, at=NOON) == [CountAttempt(1, 0)]
+    assert outbox.unanswered(batch, now=0.0, at=NOON)[0] == CountAttempt(1, 0)
     assert outbox.next_batch(0.0, V201).row_ids == (1,)
+
+
+def test_what_is_refused_together_travels_in_ever_smaller_messages():
+    outbox = outbox_with(*(row(n) for n in range(1, 40)), delivery=replace(TOGETHER, lane_rows=40))
+    sizes = []
+    while (batch := outbox.next_batch(0.0, V201)) is not None:
+        sizes.append(len(batch.rows))
+        if len(batch.rows) > 4:
+            refuse(outbox, batch, TOO_BIG)
+        else:
+            outbox.confirmed(batch)
+
+    assert sizes[:21] == [20, *[1] * 20], "those that were refused leave alone"
+    assert [size for size in sizes if size > 1] == [20, 9, 4, 4, 2]
+
+
+def test_the_end_of_a_transaction_that_is_too_long_leaves_without_its_intermediate_values():
+    values = tuple(MeterValue(NOON, (SampledValue(str(n)),)) for n in range(9))
+    end = changed(EventType.ENDED, meter_values=values)
+    outbox = outbox_with(row(1, event=end))
+    first = outbox.next_batch(0.0, V16)
+    cost = refuse(outbox, first, TOO_BIG)
+    second = outbox.next_batch(0.0, V16)
+    given_up = refuse(outbox, second, TOO_BIG)
+
+    assert cost == []
+    assert second.event.meter_values == (values[0], values[-1])
+    assert given_up == [Quarantine(1, NOON, TOO_BIG, "no")]
+    assert second.rows[0].event == end, "in quarantine it is whole"
+
+
+@pytest.mark.parametrize(
+    ("samples", "kept"),
+    [
+        pytest.param(["", "", ""], [0, 2], id="first and last"),
+        pytest.param(
+            ["", "Transaction.Begin", "", "Transaction.End", ""], [0, 1, 3, 4], id="edges"
+        ),
+        pytest.param(["", "", "signed", ""], [0, 2, 3], id="signed"),
+        pytest.param(["", ""], [0, 1], id="nothing between"),
+    ],
+)
+def test_what_is_never_left_out(samples, kept):
+    values = tuple(
+        MeterValue(
+            NOON,
+            (
+                SampledValue(
+                    str(n),
+                    context=word if "." in word else "Sample.Periodic",
+                    signed={"x": 1} if word == "signed" else None,
+                ),
+            ),
+        )
+        for n, word in enumerate(samples)
+    )
+    event = changed(EventType.ENDED, meter_values=values)
+
+    assert shortened(event).meter_values == tuple(values[n] for n in kept)
+    assert may_be_shortened(event) is (len(kept) < len(values))
 
 
 METERS = MetersSampled(1, 1, (MeterValue(NOON, (SampledValue("1"),)),))
