@@ -30,7 +30,7 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import Codec, Message
 from gateway.ocpp.frames import Payload
-from gateway.records import Quarantine, Transaction, Write
+from gateway.records import GiveBackSeqNo, Quarantine, Transaction, Write
 from gateway.station_events import Followup, Surroundings, settle
 from gateway.upstream_view import cloud_number, for_cloud, may_send
 
@@ -69,6 +69,8 @@ class CloudSpeech:
         self._log = log
         self._confirmations: list[Write] = []
         """Not yet committed: they travel with the next mark."""
+        self._numbered: GiveBackSeqNo | None = None
+        """What takes back the seqNo of the message that leaves for the first time."""
 
     async def say(self, saying: Saying, codec: Codec, call: CloudCall) -> None:
         """Say it and take the answer. Raises Unavailable when the cloud did not answer."""
@@ -118,7 +120,7 @@ class CloudSpeech:
     # Billing.
 
     async def _bill(self, batch: Batch, codec: Codec, call: CloudCall) -> None:
-        outbox = self._station.outbox
+        outbox, self._numbered = self._station.outbox, None
         if not may_send(self._around.books, batch.rows[0], codec.version):
             outbox.postponed(batch, self._clock() + TOKEN_WAIT_S)
             return
@@ -169,6 +171,8 @@ class CloudSpeech:
     ) -> None:
         # A repeated message counts as well: nobody knows whether its first mark was written.
         next_seq_no = payload.get("seqNo", -1) + 1
+        if batch.transaction is not None and next_seq_no > 0 and not batch.is_retransmission:
+            self._numbered = GiveBackSeqNo(batch.transaction, next_seq_no - 1)
         sent = orjson.dumps([action, payload])
         mark = self._station.outbox.mark_sent(
             batch, unique_id, sent, codec.version, next_seq_no=next_seq_no, at=self._at()
@@ -223,6 +227,8 @@ class CloudSpeech:
     async def _refused(self, batch: Batch, code: str, description: str) -> None:
         now, at = self._clock(), self._at()
         writes = self._station.outbox.refused(batch, code, description, now=now, at=at)
+        if self._numbered is not None and code in PERMANENT_ERRORS:
+            writes.append(self._numbered)
         await self._give_up(batch, writes)
 
     async def _give_up(self, batch: Batch, writes: list[Write]) -> None:

@@ -284,10 +284,11 @@ class Outbox:
             self._park(batch.lane, now + self.delivery.retry_interval_s * attempts)
             return [CountAttempt(head.id, attempts)]
         if len(batch.row_ids) > 1:
-            return self._split(batch, head, at)
+            alone = _untold(batch, head) if code in PERMANENT_ERRORS else head
+            return self._split(batch, alone, at)
         if code in SIZE_ERRORS and not batch.is_shortened and may_be_shortened(batch.event):
             self._shortened.add(head.id)
-            self._put_back(batch, replace(head, sent=None, sent_version=None))
+            self._put_back(batch, _untold(batch, head))
             return []
         self._in_flight = self._head = None
         self.quarantined += 1
@@ -472,6 +473,11 @@ class Outbox:
 
 def _is_end(row: OutboxRow) -> bool:
     return isinstance(row.event, TransactionChanged) and row.event.event_type is EventType.ENDED
+
+
+def _untold(batch: Batch, head: OutboxRow) -> OutboxRow:
+    """Return the head as before it left: the cloud has said that it did not take it."""
+    return replace(head, message_id=batch.rows[0].message_id, sent=None, sent_version=None)
 
 
 def _keep(queue: OrderedDict[str, None], name: str, belongs: bool) -> None:

@@ -220,6 +220,15 @@ class MarkSent:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveBackSeqNo:
+    """The cloud has certainly not taken the event this seqNo was given to: the next event gets it,
+    unless another has been given since."""
+
+    transaction: int
+    seq_no: int
+
+
+@dataclass(frozen=True, slots=True)
 class CountAttempt:
     row_id: int
     attempts: int
@@ -397,6 +406,7 @@ Write = (
     | SaveTransaction
     | Enqueue
     | MarkSent
+    | GiveBackSeqNo
     | CountAttempt
     | Confirm
     | Quarantine

@@ -28,6 +28,7 @@ from gateway.records import (
     ForgetJourneys,
     ForgetOld,
     ForgetTokens,
+    GiveBackSeqNo,
     KnownToken,
     LogDimming,
     MarkSent,
@@ -196,6 +197,7 @@ _MARK_SENT = (
     "WHERE id = ?"
 )
 _COUNT_ATTEMPT = "UPDATE outbox SET attempts = ? WHERE id = ?"
+_GIVE_BACK_SEQ_NO = "UPDATE transactions SET next_seq_no = ? WHERE number = ? AND next_seq_no = ?"
 _TAKE_SEQ_NO = "UPDATE transactions SET next_seq_no = max(next_seq_no, ?) WHERE number = ?"
 _FORGET = "DELETE FROM outbox WHERE id = ?"
 _ROW = ", ".join((*OUTBOX_COLUMNS, "kind", "occurred_at", "sent_at"))
@@ -315,6 +317,10 @@ def _forget_old(write: ForgetOld) -> list[Statement]:
         (_FORGET_TRANSACTIONS, (before, before, _FORGOTTEN_AT_ONCE)),
         (_FORGET_TOKENS, (write.tokens_kept,)),
     ]
+
+
+def _give_back_seq_no(write: GiveBackSeqNo) -> list[Statement]:
+    return [(_GIVE_BACK_SEQ_NO, (write.seq_no, write.transaction, write.seq_no + 1))]
 
 
 def _count_attempt(write: CountAttempt) -> list[Statement]:
@@ -451,6 +457,7 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     SaveTransaction: _save_transaction,
     Enqueue: _enqueue,
     MarkSent: _mark_sent,
+    GiveBackSeqNo: _give_back_seq_no,
     CountAttempt: _count_attempt,
     Confirm: _confirm,
     Quarantine: _quarantine,

@@ -79,6 +79,8 @@ class CloudBooks:
     """Numbers given, by the text of the StartTransaction."""
     seq_nos: dict[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
     """The facts each number of a transaction was used for, as far as taken."""
+    is_certain: bool = True
+    """Whatever was said has been answered: then no seqNo is ever left out."""
     numbers: count = field(default_factory=lambda: count(-1))
 
     def arrived(self, version, action, payload, unique_id) -> None:
@@ -123,6 +125,8 @@ class CloudBooks:
         if told.seq_no is not None:
             used_for = self.seq_nos.setdefault((told.name, told.seq_no), told.facts)
             assert used_for == told.facts, "a seqNo was used for two events"
+            if self.is_certain:
+                assert told.seq_no == 0 or (told.name, told.seq_no - 1) in self.seq_nos
         if action == "StartTransaction":
             text = orjson.dumps([action, payload])
             is_repeated = text in self.starts

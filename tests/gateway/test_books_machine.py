@@ -218,10 +218,12 @@ class BooksMachine(RuleBasedStateMachine):
 
     def the_disk_is_full(self):
         """One commit fails; the next are written again."""
+        self.cloud.is_certain = False
         self.world.disk_writes(1, is_full=True)
         self._go_on()
 
     def the_power_goes(self, made, is_strict):
+        self.cloud.is_certain = False
         made = min(made, len(self.world.program.commits))
         self._doubt_the_call()
         self.world.power_cut(commits_made=made, is_strict=is_strict)
@@ -238,6 +240,7 @@ class BooksMachine(RuleBasedStateMachine):
             return
         if version not in (None, self.version):
             self.version = version
+            self.cloud.is_certain = False
             self.cloud.doubtful.clear()  # encoded anew for another version
         self.world.connect(self.version)
         self._go_on()
@@ -246,6 +249,7 @@ class BooksMachine(RuleBasedStateMachine):
         if self.world.speaking is None:
             return
         self._doubt_the_call()
+        self.cloud.is_certain = False
         self.world.drop()
 
     def the_cloud_deals(self, fates):
@@ -259,12 +263,14 @@ class BooksMachine(RuleBasedStateMachine):
             case "Accepted" | "Blocked":
                 self._answer(call, fate)
             case "FormatViolation" | "InternalError":
+                self.cloud.is_certain &= fate in PERMANENT_ERRORS
                 self.cloud.refused(call.action, call.payload, is_final=fate in PERMANENT_ERRORS)
                 self.world.refuse(fate)
             case "too big":
                 self.cloud.refused(call.action, call.payload, is_final=True)
                 self.world.drop(is_too_big=True)
             case _:
+                self.cloud.is_certain = False
                 if "processed" in fate:
                     self._take(call)
                 self._doubt_the_call()

@@ -138,9 +138,9 @@ class Desk:
             raise answer
         return answer
 
-    async def say(self):
+    async def say(self, now=0.0):
         """Say the next thing."""
-        self.saying = self.station.next_saying(0.0)
+        self.saying = self.station.next_saying(now)
         assert self.saying is not None
         await self.speech.say(self.saying, self.codec, self._call)
 
@@ -222,6 +222,28 @@ async def test_each_event_of_a_2_0_1_cloud_gets_the_next_number():
 
 
 # What the cloud says no to.
+
+
+@pytest.mark.parametrize(
+    ("answer", "second"),
+    [
+        pytest.param(CallRefused("FormatViolation"), "Ended", id="certainly not taken"),
+        pytest.param(CallRefused("InternalError"), "Started", id="perhaps taken, repeated"),
+    ],
+)
+async def test_a_refused_event_leaves_no_gap(answer, second):
+    paper = desk(answer, {}, version=V201)
+    paper.start()
+    paper.hear(EventType.ENDED, at_s=60, trigger="StopAuthorized", register_wh=200.0)
+
+    await paper.say()
+    await paper.say(now=100.0)
+
+    told = [payload for _, payload in (entry for entry in paper.log if isinstance(entry, tuple))]
+    assert [(payload["eventType"], payload["seqNo"]) for payload in told] == [
+        ("Started", 0),
+        (second, 0),
+    ]
 
 
 async def test_a_verdict_that_is_not_accepted_stops_the_station():

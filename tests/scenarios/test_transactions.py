@@ -1,8 +1,14 @@
 """The cloud bills what the stations measured: in every pair of versions, through every outage."""
 
-import pytest
+from functools import partial
 
+import orjson
+import pytest
+from websockets.asyncio.server import serve
+
+from gateway.registration import BackOff
 from gateway.simulation.cars import Car
+from tests.scenarios.cloud_words import words_of
 
 VERSIONS = ["ocpp1.6", "ocpp2.0.1"]
 PAIRS = [
@@ -150,3 +156,32 @@ async def test_three_evses_keep_their_numbers_when_they_start_together(depot_of)
             3: "C",
         }
         assert is_blameless(depot.cloud)
+
+
+@pytest.mark.parametrize("cloud_version", VERSIONS)
+async def test_a_cloud_that_takes_no_long_message_gets_everything_in_shorter_ones(
+    depot_of, cloud_version, monkeypatch
+):
+    async with depot_of(cloud_version) as depot:
+        await depot.registered()
+        await words_of(depot).send_list(1, {"CARD-1": "Accepted"})
+        bench = await depot.station("CP-01", "ocpp1.6", meter_interval_s=10)
+        depot.gateway.cloud.registration.back_off = BackOff(0.02, 0.0, 0)
+        await depot.cloud.go_away()
+        await depot.until(lambda: not depot.gateway.state.cloud.is_connected)
+        await bench.charge(Car())
+        bench.pass_time(900)
+        await bench.leave()
+
+        monkeypatch.setattr("gateway.simulation.cloud.serve", partial(serve, max_size=6000))
+        await depot.cloud.come_back()
+        await depot.delivered()
+
+        longest = max(len(call.payload.get("meterValue", ())) for call in depot.cloud.heard)
+        settings = (await depot.gateway.store.load()).settings
+        kept = {setting.key: setting.value for setting in settings}
+        assert 1 < longest < 10
+        assert billed_by(depot.cloud) == truth_of(depot, bench)
+        assert is_blameless(depot.cloud)
+        assert orjson.loads(kept["outbox/merge_bound"])["values"] == longest
+        assert (await depot.gateway.store.quarantined()) == []

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from gateway.adapters.store import open_store
-from gateway.records import MarkSent, SaveTransaction, Transaction
+from gateway.records import GiveBackSeqNo, MarkSent, SaveTransaction, Transaction
 
 AT = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 TRANSACTION = Transaction(1, "uuid", "CP-01", 1, 1, 1, AT, "1", next_seq_no=4)
@@ -35,3 +35,17 @@ async def test_seq_no_given_is_not_taken_back_by_a_repeated_message_either(tmp_p
     finally:
         await store.close()
     assert running.next_seq_no == 5
+
+
+async def test_a_seq_no_the_cloud_has_not_taken_is_given_back_unless_another_was_given(tmp_path):
+    store = await open_store(tmp_path / "site.db")
+    try:
+        await store.commit([SaveTransaction(TRANSACTION)])
+
+        await store.commit([GiveBackSeqNo(1, 2)])
+        (untouched,) = (await store.load()).running
+        await store.commit([GiveBackSeqNo(1, 3)])
+        (given_back,) = (await store.load()).running
+    finally:
+        await store.close()
+    assert (untouched.next_seq_no, given_back.next_seq_no) == (4, 3)
