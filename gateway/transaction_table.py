@@ -6,6 +6,7 @@ station that repeats itself is recognised.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.events import IdToken
@@ -30,8 +31,8 @@ class TransactionTable:
         """Add it, or replace what was known of it."""
         number, station_id = transaction.number, transaction.station_id
         if number not in self._by_number:
-            self._by_uuid[transaction.uuid] = number
-            self._by_station_id[station_id, transaction.station_transaction_id] = number
+            self._by_uuid[transaction.uuid.casefold()] = number
+            self._by_station_id[_name(station_id, transaction.station_transaction_id)] = number
             place = (station_id, transaction.evse_id)
             self._recent.setdefault(place, deque(maxlen=RECENT_PER_EVSE)).append(number)
         self._by_number[number] = transaction
@@ -40,6 +41,18 @@ class TransactionTable:
             running[number] = None
         else:
             running.pop(number, None)
+
+    def seq_no_given(self, number: int, next_seq_no: int) -> None:
+        """Note what follows; it only ever rises, but for `seq_no_given_back`."""
+        transaction = self._by_number.get(number)
+        if transaction is not None and transaction.next_seq_no < next_seq_no:
+            self._by_number[number] = replace(transaction, next_seq_no=next_seq_no)
+
+    def seq_no_given_back(self, number: int, seq_no: int) -> None:
+        """Let the next event have it, unless another has been given since."""
+        transaction = self._by_number.get(number)
+        if transaction is not None and transaction.next_seq_no == seq_no + 1:
+            self._by_number[number] = replace(transaction, next_seq_no=seq_no)
 
     def delivered(self, number: int) -> None:
         """Let an ended transaction go, in time: the cloud has all of it."""
@@ -54,12 +67,12 @@ class TransactionTable:
         return self._by_number.get(number)
 
     def by_uuid(self, uuid: str) -> Transaction | None:
-        number = self._by_uuid.get(uuid)
+        number = self._by_uuid.get(uuid.casefold())
         return self._by_number[number] if number is not None else None
 
     def by_station_id(self, station_id: str, transaction_id: str) -> Transaction | None:
         """Return the newest that the station calls so."""
-        number = self._by_station_id.get((station_id, transaction_id))
+        number = self._by_station_id.get(_name(station_id, transaction_id))
         return self._by_number[number] if number is not None else None
 
     def running(self) -> Iterator[Transaction]:
@@ -98,10 +111,15 @@ class TransactionTable:
 
     def _forget(self, number: int) -> None:
         transaction = self._by_number.pop(number)
-        self._by_uuid.pop(transaction.uuid, None)
-        name = (transaction.station_id, transaction.station_transaction_id)
+        self._by_uuid.pop(transaction.uuid.casefold(), None)
+        name = _name(transaction.station_id, transaction.station_transaction_id)
         if self._by_station_id.get(name) == number:
             del self._by_station_id[name]
+
+
+def _name(station_id: str, transaction_id: str) -> tuple[str, str]:
+    """transactionId is an identifierString, which compares without case (2.0.1 Part 2 §2.1.4)."""
+    return station_id, transaction_id.casefold()
 
 
 def _key(id_token: IdToken | None) -> str | None:

@@ -332,9 +332,9 @@ class TransactionBooks:
             if isinstance(write, SaveTransaction):
                 self._put(write.transaction)
             elif isinstance(write, MarkSent) and write.transaction is not None:
-                self._numbered(write.transaction, write.next_seq_no)
+                self._table.seq_no_given(write.transaction, write.next_seq_no)
             elif isinstance(write, GiveBackSeqNo):
-                self._given_back(write.transaction, write.seq_no)
+                self._table.seq_no_given_back(write.transaction, write.seq_no)
 
     def accept(self, outcome: Outcome) -> None:
         """Make it true: its writes are on disk."""
@@ -452,15 +452,6 @@ class TransactionBooks:
         while True:
             self._next_number += 1
             yield self._next_number - 1
-
-    def _numbered(self, number: int, next_seq_no: int) -> None:
-        if (transaction := self._table.by_number(number)) is not None:
-            self._put(replace(transaction, next_seq_no=next_seq_no))
-
-    def _given_back(self, number: int, seq_no: int) -> None:
-        transaction = self._table.by_number(number)
-        if transaction is not None and transaction.next_seq_no == seq_no + 1:
-            self._table.put(replace(transaction, next_seq_no=seq_no))
 
     def _put(self, transaction: Transaction) -> None:
         # A row may have left while the commit was under way: seqNo only ever rises.

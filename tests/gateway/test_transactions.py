@@ -1107,3 +1107,14 @@ def test_delivered_transactions_are_found_for_a_while_and_running_ones_for_ever(
     known = [number for number in range(1, running + 1) if desk.books.by_number(number)]
     assert known == [4, 5, 6]
     assert desk.books.by_uuid(desk.transactions[1].uuid) is None
+
+
+def test_a_2_0_1_transaction_id_is_the_same_in_capitals():
+    desk = Desk()
+    begun = desk.hear(
+        event(STARTED, 0, "CablePluggedIn", transaction_id="tx-a", evse_id=1), version=V201
+    )
+    more = desk.hear(event(UPDATED, 5, "Trigger", transaction_id="TX-A", evse_id=1), version=V201)
+
+    assert more.transaction.number == begun.transaction.number
+    assert desk.books.find(begun.transaction.uuid.upper()) == more.transaction
