@@ -17,6 +17,8 @@ Statement = tuple[str, tuple[Any, ...]]
 
 KEPT_ROWS = 500_000
 """About 60 MB; a site of 40 EVSEs that charge all day fills it in a week."""
+NO_MESSAGE = "no message in the version the cloud speaks"
+"""Of what only the other version can tell."""
 FORGOTTEN_EVERY = 16
 """Confirmed rows between two looks for what is too old."""
 FORGOTTEN_AT_ONCE = 5_000
@@ -107,7 +109,7 @@ def _confirmed(count: int) -> tuple[str, str]:
     move = (
         f"INSERT OR REPLACE INTO journeys ({_KEPT}) "  # noqa: S608 - constants and numbers
         f"SELECT r.id, {way}, coalesce(h.attempts, r.attempts), h.message_id, h.sent_at, "
-        "nullif(?1, r.id), 'confirmed', ?2, '' "
+        f"nullif(?1, r.id), 'confirmed', ?2, iif(h.message_id IS NULL, '{NO_MESSAGE}', '') "
         f"FROM outbox r LEFT JOIN outbox h ON h.id = ?1 WHERE r.id IN ({rows})"
     )
     return move, f"DELETE FROM outbox WHERE id IN ({', '.join('?' * count)})"  # noqa: S608 - marks

@@ -34,7 +34,9 @@ class MessagesPanel:
                 for field in (self._whose, self._direction, self._action, self._text):
                     field.props("outlined dense").classes("sg-field")
                     field.on_value_change(self._restart)
-                self._file = ui.link("Download", "/").classes("sg-download").props("download")
+                self._file = (
+                    ui.link("Download", "/").classes("sg-button sg-download").props("download")
+                )
             self._trace = MessageTrace()
         self._name_file()
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.adapters.web.advice import banner
 from gateway.adapters.web.view_evses import evse_rows
 from gateway.adapters.web.wording import Clock, duration, since
 from gateway.site_state import CircuitState, CloudState, HistoryPoint, MeterState, SiteState
@@ -35,7 +36,7 @@ def view_of(state: SiteState, now: float, now_utc: datetime, health: Mapping[str
         "outbox": _outbox(state, clock),
         "health": {
             "tone": "good" if health["status"] == "ok" else "warn",
-            "reasons": list(health["reasons"]),
+            "lines": banner(state.problems),
         },
         "totals": _totals(state, evses),
         "circuits": {name: _circuit(state, name, clock) for name in circuit_order(state)},

@@ -159,7 +159,8 @@ async def test_cloud_and_outbox_are_seen_at_a_glance(page, url, desk):
     header = await page.text(".sg-header")
     assert "412 waiting" in header
     assert "1 in quarantine" in header
-    assert await page.text(".sg-alert") == "the cloud is silent since 12:57"
+    assert await page.text(".sg-alert b") == "the cloud is silent since 12:57"
+    assert "what is billed waits on disk" in await page.text(".sg-alert small")
 
 
 async def test_every_limit_says_why_in_one_sentence_and_since_when(page, url):

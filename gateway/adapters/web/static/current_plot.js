@@ -62,7 +62,10 @@ export default {
   },
   methods: {
     frame() {
-      const text = { color: "#4b5a69", fontSize: 13 };
+      const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+      const text = { color: isDark ? "#9fadba" : "#4b5a69", fontSize: 13 };
+      const axis = isDark ? "#4a5764" : "#c6d0da";
+      const grid = isDark ? "#28323c" : "#e8edf2";
       return {
         animation: false,
         grid: { left: 44, right: 12, top: 34, bottom: 26 },
@@ -77,14 +80,14 @@ export default {
           splitNumber: 4,
           minInterval: MINUTE_MS,
           axisLabel: { ...text, hideOverlap: true, formatter: (at) => this.clock.format(at) },
-          axisLine: { lineStyle: { color: "#c6d0da" } },
+          axisLine: { lineStyle: { color: axis } },
         },
         yAxis: {
           type: "value",
           min: 0,
           max: ({ max }) => Math.ceil((Math.max(max, 10) * 1.08) / 20) * 20,
           axisLabel: { ...text, formatter: "{value} A" },
-          splitLine: { lineStyle: { color: "#e8edf2" } },
+          splitLine: { lineStyle: { color: grid } },
         },
         series: [...LINES.map((each) => line(each, false)), line(LIMIT, true)],
       };

@@ -31,8 +31,9 @@ export default {
           </div>
         </div>
         </header>
-      <div v-if="site.health.reasons.length" class="sg-alert" role="status">
-        <div v-for="reason in site.health.reasons">{{ reason }}</div>
+      <div v-for="line in site.health.lines" class="sg-alert" :class="'sg-' + line.tone"
+           :role="line.tone === 'bad' ? 'alert' : 'status'">
+        <b>{{ line.text }}</b> <small v-if="line.advice">{{ line.advice }}</small>
       </div>
     </div>
   `,
