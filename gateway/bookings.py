@@ -11,7 +11,7 @@ Rows carry upstream EVSE numbers, connector 1, and no transaction id: that is pu
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gateway.closings import NEW_ONE, close_by_rule, heard_late
+from gateway.closings import NEW_ONE, close_by_rule, heard_late, keep_nobodys
 from gateway.drafts import UPSTREAM_CONNECTOR, Draft, RemoteStart
 from gateway.events import (
     AuthorizationStatus,
@@ -207,6 +207,8 @@ def _found_or_opened(draft: Draft, event: TransactionChanged) -> Transaction | N
     if draft.is_numbered:
         if (found := _by_number_or_guess(draft, event)) is None:
             draft.note("transaction.unknown", told=event.transaction_id, at=event.at)
+            if event.event_type is EventType.ENDED and not _was_ours(draft, event):
+                keep_nobodys(draft, event)
         return found
     known = draft.table.by_station_id(draft.station_id, event.transaction_id or "")
     if known is not None:
@@ -243,12 +245,11 @@ def _by_number_or_guess(draft: Draft, event: TransactionChanged) -> Transaction 
     running transaction fits; one we gave and forgot was ended long ago.
     """
     number = _number(event.transaction_id)
-    if number is not None and 0 < number < draft.next_number:
-        found = draft.table.by_number(number)
-        if found is not None and found.station_id == draft.station_id:
-            return found
-        if found is None:
-            return None
+    found = draft.table.by_number(number) if number is not None else None
+    if found is not None and found.station_id == draft.station_id:
+        return found
+    if _was_ours(draft, event):
+        return None
     running = [
         found
         for found in draft.table.running_at(draft.station_id)
@@ -259,6 +260,14 @@ def _by_number_or_guess(draft: Draft, event: TransactionChanged) -> Transaction 
         same = [found for found in running if found.id_token and found.id_token.key == key]
         running = same or running  # a token of the same group may stop it too
     return running[0] if len(running) == 1 else None
+
+
+def _was_ours(draft: Draft, event: TransactionChanged) -> bool:
+    """Whether we gave the number and have forgotten it: all of it was delivered long ago."""
+    number = _number(event.transaction_id)
+    if number is None or not 0 < number < draft.next_number:
+        return False
+    return draft.table.by_number(number) is None
 
 
 def _sampled(draft: Draft, event: MetersSampled) -> None:

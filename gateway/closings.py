@@ -4,7 +4,7 @@ Rule 1: closed is what cannot go on (a new one began on its EVSE, the EVSE is fr
 booted without it, has been silent for days, or left the site file), with the last register heard
 and the time of the last word about it. It is marked as estimated, here and upward.
 Rule 2: the cloud hears of one end only. A real one that comes later goes into quarantine beside
-what was billed, and a person decides.
+what was billed, and a person decides. So does an end that nobody can say whose it is.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from gateway.events import EventType, TransactionChanged
 from gateway.records import Transaction
 
 LATE_END = "EndedByRule"
+NOBODYS_END = "UnknownTransaction"
 """Why a row is in quarantine that the cloud was never sent."""
 
 
@@ -81,6 +82,18 @@ def heard_late(
         LATE_END,
         f"closed by rule at {_text(told_at)} with {billed_wh} Wh, which the cloud is told; "
         f"its station says {_text(event.at)} and {end_wh} Wh",
+    )
+
+
+def keep_nobodys(draft: Draft, event: TransactionChanged) -> None:
+    """Keep a Stop of no transaction that is known: it is acknowledged, so it must not be lost."""
+    draft.set_aside(
+        None,
+        event,
+        NOBODYS_END,
+        f"{draft.station_id} ended its transaction {event.transaction_id} at {_text(event.at)} "
+        f"with {event.register_wh} Wh: it began before this gateway, or several could be meant; "
+        "bill it by hand, then discard it",
     )
 
 

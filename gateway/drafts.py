@@ -78,14 +78,19 @@ class Draft:
         self.rows.append(self._row(cloud_evse, event, transaction))
 
     def set_aside(
-        self, transaction: Transaction, event: TransactionChanged, code: str, description: str
+        self,
+        transaction: Transaction | None,
+        event: TransactionChanged,
+        code: str,
+        description: str,
     ) -> None:
-        """Keep for a person what must not go to the cloud by itself."""
-        row = self._row(transaction.cloud_evse, event, transaction)
+        """Keep for a person what must not go to the cloud by itself; None: nobody knows whose."""
+        cloud_evse = transaction.cloud_evse if transaction else None
+        row = self._row(cloud_evse, event, transaction)
         self.asides.append(SetAside(row, self.now_utc, code, description))
 
     def _row(
-        self, cloud_evse: int, event: OutboxEvent, transaction: Transaction | None
+        self, cloud_evse: int | None, event: OutboxEvent, transaction: Transaction | None
     ) -> OutboxRow:
         is_offline = not self.is_cloud_connected
         if isinstance(event, TransactionChanged):
@@ -113,7 +118,9 @@ class Draft:
         )
 
 
-def _upstream(event: TransactionChanged, cloud_evse: int, is_offline: bool) -> TransactionChanged:
+def _upstream(
+    event: TransactionChanged, cloud_evse: int | None, is_offline: bool
+) -> TransactionChanged:
     now = (event.evse_id, event.connector_id, event.transaction_id, event.seq_no, event.is_offline)
     if now == (cloud_evse, UPSTREAM_CONNECTOR, None, 0, is_offline):
         return event

@@ -347,6 +347,25 @@ def test_stop_nobody_knows_is_noted_and_not_sent_upward(unknown):
     assert len(desk.books.running()) == 2
 
 
+def test_stop_nobody_knows_is_kept_once_for_a_person():
+    desk = Desk()
+
+    desk.hear(stop("-1", register_wh=77_000))
+    desk.restart()
+    desk.hear(stop("-1", register_wh=77_000))
+    desk.hear(start(200))
+
+    (aside,) = desk.asides
+    assert (aside.code, aside.row.transaction, aside.row.lane) == (
+        "UnknownTransaction",
+        None,
+        "station",
+    )
+    assert aside.row.event.register_wh == 77_000
+    assert "77000.0 Wh" in aside.description or "77000 Wh" in aside.description
+    assert desk.told() == [STARTED]
+
+
 def test_repeated_stop_makes_no_second_row_even_when_all_is_delivered_and_forgotten():
     desk = Desk()
     number = desk.hear(start()).transaction.number
@@ -451,14 +470,11 @@ def test_repeated_meter_values_are_one_row_also_after_a_restart():
 
 def test_what_did_nothing_may_be_heard_again():
     desk = Desk()
-    desk.hear(stop("-1"))
-    desk.hear(start())
-
-    desk.hear(stop("-1"))
+    desk.hear(meters(None, 10, "12", evse=7))
     desk.restart()
-    desk.hear(stop("-1"))
 
-    assert desk.told() == [STARTED, ENDED]
+    assert not desk.hear(meters(None, 10, "12", evse=7)).is_duplicate
+    assert desk.rows == []
 
 
 def test_other_values_at_the_same_instant_are_another_event():
