@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.operations import Caller
 from gateway.simulation.cars import Car
 from gateway.simulation.quirks import Quirks
+from site_config.model import Role
 from tests.scenarios.cloud_words import VERSIONS, heard, is_blameless, words_of
 
 PAIRS = [
@@ -290,3 +292,89 @@ async def test_cloud_whose_clock_differs_from_ours_is_told_to_people(depot_of):
         await depot.until(lambda: "clock.cloud" in depot.gateway.state.problems)
 
         assert "3600 s behind" in depot.gateway.state.problems["clock.cloud"]
+
+
+async def test_start_refused_for_good_and_retried_by_a_person_gives_its_number_to_what_waits(
+    depot_of,
+):
+    """1.6 errata 3.18: without a number the rest is told as -1, so that nothing is held up."""
+    async with depot_of("ocpp1.6") as depot:
+        bench = await depot.station("CP-01", "ocpp1.6")
+        await depot.registered()
+        depot.cloud.behaviour.errors["StartTransaction"] = ["PropertyConstraintViolation"]
+        await bench.charge(Car())
+        bench.pass_time(30)
+        await bench.settled()
+        await depot.until(lambda: depot.gateway.outbox.depth().quarantined == 1)
+        await depot.delivered()
+        numbers = {values["transactionId"] for values in heard(depot.cloud, "MeterValues")}
+        assert numbers == {-1}
+
+        (row,) = await depot.gateway.operations.quarantined()
+        operator = Caller("control-room", Role.OPERATOR)
+        await depot.gateway.operations.release(row.row.id, is_retried=True, caller=operator)
+        await depot.delivered()
+        bench.pass_time(30)
+        await bench.leave()
+        await depot.delivered()
+
+        (booked,) = depot.cloud.transactions
+        (stop,) = heard(depot.cloud, "StopTransaction")
+        assert stop["transactionId"] == int(booked.transaction_id)
+        assert (booked.start_wh, booked.stop_wh) == (
+            bench.books[0].start_wh,
+            bench.books[0].stop_wh,
+        )
+        assert depot.gateway.outbox.depth().quarantined == 0
+        assert depot.cloud.violations == []
+        assert {complaint.rule for complaint in depot.cloud.complaints} <= {"unknown transaction"}
+
+
+async def test_start_refused_for_good_leaves_the_rest_to_a_2_0_1_cloud(depot_of):
+    """2.0.1 names its transactions itself, so the rest says whose it is; seqNo shows the gap."""
+    async with depot_of("ocpp2.0.1") as depot:
+        bench = await depot.station("CP-01", "ocpp2.0.1")
+        await depot.registered()
+        depot.cloud.behaviour.errors["TransactionEvent"] = ["PropertyConstraintViolation"]
+        await bench.charge(Car())
+        bench.pass_time(30)
+        await bench.leave()
+        await depot.delivered()
+
+        (row,) = await depot.gateway.operations.quarantined()
+        (booked,) = depot.cloud.transactions
+        assert row.row.event.event_type == "Started"
+        assert booked.ended_at == bench.books[0].ended_at
+        assert booked.stop_wh == bench.books[0].stop_wh
+        assert booked.trigger_reasons[0] != "Authorized"
+        assert depot.cloud.violations == []
+
+
+@pytest.mark.parametrize("told", ["-1", "0", "4711"])
+@pytest.mark.parametrize("cloud_version", VERSIONS)
+async def test_queue_of_a_station_under_a_foreign_number_is_billed_once(
+    depot_of, cloud_version, told
+):
+    """A station that was away tells its samples and its stop late, with no number of ours."""
+    async with depot_of(cloud_version) as depot:
+        bench = await depot.station("CP-02", "ocpp1.6")
+        await depot.registered()
+        await bench.charge(Car(), token="A", evse_id=1)
+        await bench.charge(Car(), token="B", evse_id=2)
+        bench.link.go_away()
+        await bench.until(lambda: not bench.station.talk.is_connected)
+        for book in bench.books:
+            book.transaction_id = told
+        bench.pass_time(300)
+        for evse_id, token in ((1, "A"), (2, "B")):
+            bench.link.present(evse_id, token)
+            bench.link.unplug(evse_id)
+        bench.link.come_back()
+        await bench.settled()
+        await depot.delivered()
+
+        truth = sorted((book.id_token, book.start_wh, book.stop_wh) for book in bench.books)
+        billed = sorted((b.id_token, b.start_wh, b.stop_wh) for b in depot.cloud.transactions)
+        assert billed == truth
+        assert depot.gateway.outbox.depth().quarantined == 0
+        assert is_blameless(depot.cloud, bench)
