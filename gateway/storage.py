@@ -27,6 +27,8 @@ RESERVE_BYTES = 50_000_000
 PAGE_ROWS = 500
 BREATH_S = 0.05
 """Between two pages, so that stations are answered meanwhile."""
+SHRINK_STEPS, SHRINK_APART_S = 40, 0.2
+"""After a backlog the file shrinks by about 1 MB a second: every step is a commit."""
 LOOK_S = 10.0
 IN_VAIN_S = 3600.0
 """After a pass that found nothing to thin."""
@@ -117,8 +119,10 @@ class StorageKeeping:
                 self._not_before = now + IN_VAIN_S
             fill = await self._measure(at)
             self._warn(f"storage.thinned rows={thinned} now={fill.share:.2f}")
-        while await self._shelves.shrink():
-            await self._pause(BREATH_S)
+        for _ in range(SHRINK_STEPS):
+            if not await self._shelves.shrink():
+                break
+            await self._pause(SHRINK_APART_S)
 
     async def _measure(self, at: datetime) -> Fill:
         size, depth = await self._shelves.size(), self._outbox.depth()

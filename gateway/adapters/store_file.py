@@ -203,14 +203,19 @@ def keep_aside(path: Path, word: str) -> Path | None:
     if not path.exists() or path.stat().st_size == 0:
         return None
     aside = path.with_name(f"{path.name}.{word}")
-    wal = path.with_name(path.name + "-wal")
-    if wal.exists():
-        shutil.copyfile(wal, aside.with_name(aside.name + "-wal"))
+    wal, wal_aside = (one.with_name(one.name + "-wal") for one in (path, aside))
     try:
-        os.link(path, aside)
-    except OSError:  # a file system without links
-        shutil.copyfile(path, aside)
-    _sync(path.parent)
+        if wal.exists():
+            shutil.copyfile(wal, wal_aside)
+        try:
+            os.link(path, aside)
+        except OSError:  # a file system without links
+            shutil.copyfile(path, aside)
+        _sync(path.parent)
+    except OSError:
+        for half in (aside, wal_aside):
+            half.unlink(missing_ok=True)
+        raise
     return aside
 
 

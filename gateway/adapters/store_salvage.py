@@ -58,10 +58,11 @@ def rebuild(path: Path, reason: str, at: datetime) -> None:
         with store_file.replacement(path) as new:
             losses = _salvage(path, new, at)
             aside = store_file.keep_aside(path, f"damaged-{at:%Y%m%dT%H%M%SZ}")
-        summary = _summary(reason, losses, aside, at)
-        tables = (f"{table}: {loss}" for table, loss in losses.items())
-        report = store_file.report_of(path)
-        report.write_text("\n".join([summary, *tables, ""]), encoding="utf-8")
+            summary = _summary(reason, losses, aside, at)
+            tables = (f"{table}: {loss}" for table, loss in losses.items())
+            # Before the new file is in place: after a power cut it is told all the same.
+            report = store_file.report_of(path)
+            report.write_text("\n".join([summary, *tables, ""]), encoding="utf-8")
     except (sqlite3.Error, OSError) as error:
         raise StoreFailed(f"{path} is damaged ({reason}) and not replaced: {error}") from error
     log.error('store.rebuilt reason="%s" told_in=%s', summary, report)

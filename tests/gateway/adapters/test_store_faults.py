@@ -161,7 +161,7 @@ async def test_whatever_page_breaks_the_rest_is_read_as_it_was_written(path):
     whole = path.read_bytes()
     written = {one.id: one for one in ROWS}
     read_back = []
-    for page in range(1, len(whole) // PAGE, 2):
+    for page in range(1, len(whole) // PAGE, 4):
         path.write_bytes(whole)
         overwrite(path, page * PAGE)
 
@@ -176,7 +176,7 @@ async def test_whatever_page_breaks_the_rest_is_read_as_it_was_written(path):
         assert (kept.next_row_id, kept.next_transaction_number) > (300, 40)
         assert len(found) == 300 or "outbox" in loss
         read_back.append(len(found))
-    assert len(read_back) > 10
+    assert len(read_back) > 5
     assert sum(read_back) / len(read_back) > 250, "one page is not the whole file"
 
 
