@@ -1,64 +1,28 @@
-"""The wiring: who is handed whom, and the tasks that run. The only file that knows everybody.
+"""The gateway runs: the store opens, stations may connect, and only then everything else.
 
-Start: the store opens, the books are read, stations may connect; only then everything else, so that
-a slow import or a dead broker never keeps a car waiting. Stop: stations and cloud are let go, then
+A slow import or a dead broker never keeps a car waiting. Stop: stations and cloud are let go, then
 the store, so that nothing acknowledged is unsaved.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any
 
-from gateway.actions import CloudCommands, SiteAuthority
 from gateway.adapters import systemd
-from gateway.adapters.beside import Beside
-from gateway.adapters.csms import CsmsServer
 from gateway.adapters.digital_input import watch_input
 from gateway.adapters.meter import poll_meters
 from gateway.adapters.schedule import run_schedule
-from gateway.adapters.store import Store, open_store
-from gateway.adapters.uplink import Uplink
-from gateway.arrivals import ANSWER_FIRST_S, Arrivals
-from gateway.balancing import SiteView
-from gateway.cloud_door import CloudDoor
-from gateway.cloud_news import CloudNews
-from gateway.cloud_speech import CloudSpeech
-from gateway.commands import StatusAnswer
+from gateway.adapters.store import open_store
+from gateway.assembly import Gateway
 from gateway.commissioning.procedure import Procedure
-from gateway.dimming_desk import DimmingDesk
-from gateway.events import (
-    AuthorizeAsked,
-    IdToken,
-    IdTokenInfo,
-    Judged,
-)
 from gateway.housekeeping import Housekeeping
-from gateway.journal_book import JournalBook
-from gateway.maintenance import Maintenance
 from gateway.meter_news import MeterNews
-from gateway.metrics import Counters
 from gateway.night import Night
-from gateway.parts import Parts
-from gateway.records import Kept, SaveSlot, SaveTransaction, Write
-from gateway.restocking import Restocking
-from gateway.rounds import Rounds
-from gateway.routes import Routes
-from gateway.site_clock import SiteClock
-from gateway.site_operations import SiteOperations
-from gateway.site_stations import SiteStations
-from gateway.station_desk import Notify, StationDesk
-from gateway.station_door import StationDoor
-from gateway.station_events import Surroundings
 from gateway.storage import StorageKeeping
-from gateway.trace import MessageTrace
-from gateway.upward import CloudUpward
-from load_balancer.balancer import Balancer
 from site_config.model import Site
 
 ROUND_S = 1.0
@@ -66,8 +30,6 @@ ROUND_S = 1.0
 ROUNDS_APART_S = 0.1
 """And no closer than this, however many stations speak at once."""
 HOUSEKEEPING_S = 1.0
-VERDICT_DEADLINE_S = 5.0
-"""A driver waits no longer for the cloud; then the site decides."""
 DATABASE = "gateway.db"
 
 log = logging.getLogger("gateway")
@@ -91,7 +53,7 @@ async def run(
     *,
     stop: asyncio.Event,
     on_listening: Callable[[Listening], None] = lambda _: None,
-    on_built: Callable[["Gateway"], None] = lambda _: None,
+    on_built: Callable[[Gateway], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], datetime] = utc_now,
     commissioning: Procedure | None = None,
@@ -112,7 +74,7 @@ async def run(
         async with gateway.server:
             on_listening(Listening(gateway.server.port))
             systemd.notify("READY=1")
-            await gateway.run_until(stop, on_listening)
+            await _run_until(gateway, stop, on_listening)
             systemd.notify("STOPPING=1")
         await gateway.speech.settle_down()
         await gateway.journal_book.write(clock(), wall_clock())
@@ -121,370 +83,114 @@ async def run(
     log.info("gateway.stopped site=%s", site.site.id)
 
 
-class Gateway:
-    """Everything of one site, built and connected; nothing runs before `run_until`."""
-
-    def __init__(
-        self,
-        site: Site,
-        store: Store,
-        kept: Kept,
-        clock: Callable[[], float],
-        wall_clock: Callable[[], datetime],
-        *,
-        commissioning: Procedure | None = None,
-    ) -> None:
-        self.site, self.store = site, store
-        self.commissioning = commissioning
-        self.site_clock = SiteClock(wall_clock, clock, kept.settings)
-        self.clock, self.wall_clock = clock, self.site_clock.now_utc
-        self.parts = Parts.of(
-            site, kept, firmware=package_version("site-gateway"), at=self.wall_clock()
-        )
-        self.state, self.outbox = self.parts.state, self.parts.outbox
-        self.deliveries, self.cloud = self.parts.deliveries, self.parts.cloud
-        self.counters = Counters()
-        self.trace = MessageTrace(self.wall_clock)
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._beside = Beside()
-        self._unbalanced = asyncio.Event()
-        self.around = Surroundings(
-            slots=self.parts.slots,
-            books=self.parts.books,
-            authorization=self.parts.authorization,
-            commit=self.commit,
-            turn=self._turn,
-            ask_cloud=self._ask_cloud,
-            is_cloud_connected=lambda: self.cloud.registration.is_registered,
-            clock_utc=self.wall_clock,
-            heartbeat_interval_s=site.csms.heartbeat_interval_s,
-            sampling=self.parts.sampling,
-        )
-        self.restocking = Restocking(self.outbox, store, self.parts.problem)
-        self._build_stations_side()
-        self._build_cloud_side()
-        self.journal_book = JournalBook(
-            self.parts.journal, store, self.commit, self.parts.limiters.kept
-        )
-        self.grid_operator = self._grid_operator()
-        self.operations = SiteOperations(
-            state=self.state,
-            limits=self.parts.limits,
-            trace=self.trace,
-            outbox_queue=self.outbox,
-            books=self.parts.books,
-            shelves=store,
-            journal_book=self.journal_book,
-            grid_operator=self.grid_operator,
-            commit=self.commit,
-            clock_utc=self.wall_clock,
-            limits_changed=self._unbalanced.set,
-            log=log.info,
-        )
-
-    def _grid_operator(self) -> DimmingDesk | None:
-        if self.parts.dimming is None:
-            return None
-        return DimmingDesk(
-            dimming=self.parts.dimming,
-            state=self.state,
-            shelf=self.store,
-            commit=self.commit,
-            clock=self.clock,
-            clock_utc=self.wall_clock,
-            limits_changed=self._unbalanced.set,
-            log=log.warning,
-        )
-
-    def _build_stations_side(self) -> None:
-        self.stations = SiteStations(self.state)
-        self.desk = StationDesk(
-            csms=self.site.csms,
-            around=self.around,
-            state=self.state,
-            statuses=self.cloud.statuses,
-            deliveries=self.deliveries,
-            profiles=self.parts.profiles,
-            wishes=self.parts.wishes,
-            models=self.parts.models,
-            stations=self.stations,
-            notify=Notify(self._wake_cloud, self._unbalanced.set, log.info, self._beside.spawn),
-            clock=self.clock,
-            is_clock_sound=lambda: self.site_clock.is_sound,
-        )
-        self.rounds = Rounds(
-            balancer=Balancer(self.site),
-            view=SiteView(
-                self.state,
-                self.deliveries,
-                self.parts.authorities,
-                self.parts.wishes,
-                self.commissioning,
-            ),
-            state=self.state,
-            deliveries=self.deliveries,
-            stations=self.stations,
-            journal=self.parts.journal,
-            clock=self.clock,
-            clock_utc=self.wall_clock,
-            spawn=self._beside.spawn,
-            log=log.warning,
-        )
-        self.arrivals = Arrivals(
-            state=self.state,
-            stations=self.stations,
-            deliveries=self.deliveries,
-            books=self.parts.books,
-            availability=self.parts.availability,
-            configuration=self.parts.configuration,
-            pause=asyncio.sleep,
-            spawn=self._beside.spawn,
-            is_ready=self._unbalanced.set,
-            log=log.info,
-        )
-        door = StationDoor(self.stations, self.desk, self.arrivals, self.counters)
-        self.server = CsmsServer(
-            self.site.csms,
-            self.site.stations,
-            on_connected=door.connected,
-            on_call=door.answer,
-            on_disconnected=door.disconnected,
-            trace=self._passed,
-            wall_clock=self.wall_clock,
-        )
-
-    def _build_cloud_side(self) -> None:
-        news = CloudNews(
-            self.state.cloud,
-            self.cloud.registration,
-            self.parts.configuration,
-            depth=self.outbox.depth,
-            problem=self.parts.problem,
-            clock_utc=self.wall_clock,
-            log=log.info,
-            warn=log.warning,
-        )
-        self.speech = CloudSpeech(
-            self.cloud,
-            self.around,
-            clock=self.clock,
-            follow_up=self.desk.follow_up,
-            registered=news.registered,
-            time_told=news.time_told,
-            log=log.warning,
-        )
-        upward = CloudUpward(
-            self.cloud,
-            self.store.read_lane,
-            self.clock,
-            self.wall_clock,
-            self._wake_cloud_later,
-        )
-        upward.set_station_status(self.parts.availability.is_station_operational)
-        routes = Routes(self.parts.slots, self.stations, _together)
-        self.maintenance = Maintenance(
-            routes=routes,
-            books=self.parts.books,
-            availability=self.parts.availability,
-            configuration=self.parts.configuration,
-            upward=upward,
-            commit=self.commit,
-        )
-        commands = CloudCommands(
-            routes=routes,
-            maintenance=self.maintenance,
-            books=self.parts.books,
-            authorization=self.parts.authorization,
-            profiles=self.parts.profiles,
-            configuration=self.parts.configuration,
-            authority=SiteAuthority(self.parts.local_limit_a),
-            upward=upward,
-            commit=self.commit,
-            clock_utc=self.wall_clock,
-            configuration_changed=self._configuration_changed,
-            limits_changed=self._unbalanced.set,
-        )
-        door = CloudDoor(commands, self.counters, log.info)
-        self.uplink = Uplink(
-            self.site.cloud,
-            self.cloud,
-            self.speech,
-            answer=door.answer,
-            link_changed=news.link_changed,
-            refill=self.restocking.refill,
-            recover=self.restocking.restore,
-            clock=self.clock,
-            ping_interval_s=lambda: self.parts.configuration.number("WebSocketPingInterval"),
-            trace=self._passed,
-        )
-
-    async def restore(self, kept: Kept) -> None:
-        """Take up what was under way before the restart."""
-        await self.commit(self.parts.slots.writes)
-        await self.restocking.restore(kept)
-        self.store.committed, self.store.remade = self._committed, self._store_remade
-        self._configuration_changed()
-        self.desk.restore()
-        log.info(
-            "gateway.started site=%s stations=%d evses=%d running=%d pending=%d",
-            self.site.site.id,
-            len(self.site.stations),
-            self.parts.slots.count,
-            len(self.parts.books.running()),
-            self.outbox.depth().pending,
-        )
-
-    # Running.
-
-    async def run_until(
-        self, stop: asyncio.Event, on_listening: Callable[[Listening], None]
-    ) -> None:
-        keeping = StorageKeeping(self.parts, self.store, self.commit, log.warning, asyncio.sleep)
-        meters = MeterNews(self.state, self.counters, self.parts.problem, self._unbalanced.set)
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(work)
-                for work in (
-                    self._balance(),
-                    self._keep_house(),
-                    keeping.run(self.clock, self.wall_clock),
-                    stop.wait() if self.commissioning else self.uplink.run(),
-                    poll_meters(self.site, meters, clock=self.clock),
-                    watch_input(self.site.grid_operator, self.grid_operator, self.clock),
-                    self._keep_hours(),
-                    systemd.keep_watchdog_quiet(),
-                    self._serve_web(on_listening),
-                    self._publish(),
-                )
-            ]
-            await stop.wait()
-            log.info("gateway.stopping site=%s", self.site.site.id)
-            for task in tasks:
-                task.cancel()
-        self._beside.cancel()
-
-    async def _balance(self) -> None:
-        while True:
-            self._unbalanced.clear()
-            self.rounds.go()
-            await asyncio.sleep(ROUNDS_APART_S)
-            try:
-                async with asyncio.timeout(ROUND_S - ROUNDS_APART_S):
-                    await self._unbalanced.wait()
-            except TimeoutError:
-                pass  # time for a round all the same
-
-    async def _keep_house(self) -> None:
-        house = Housekeeping(
-            self.parts,
-            self.maintenance,
-            store_failure=lambda: self.store.failure,
-            store_loss=lambda: self.store.loss,
-            commit=self.commit,
-            limits_changed=self._unbalanced.set,
-            spawn=self._beside.spawn,
-            desk=self.desk,
-            journal=self.journal_book,
-            grid_operator=self.grid_operator,
-            wake_cloud=self._wake_cloud,
-            site_clock=self.site_clock,
-        )
-        while True:
-            await house.keep(self.clock(), self.wall_clock())
-            await asyncio.sleep(HOUSEKEEPING_S)
-
-    async def _keep_hours(self) -> None:
-        night = Night(
-            self.parts,
-            self.store,
-            self.commit,
-            log=log.info,
-            pause=asyncio.sleep,
-            clock_utc=self.wall_clock,
-        )
-        missed = await night.is_missed()
-        await run_schedule(self.site, self._window_edge, night.work, is_night_missed=missed)
-
-    async def _serve_web(self, on_listening: Callable[[Listening], None]) -> None:
-        if self.site.web is None:
-            return
-        # Not at the top: the page's libraries take as long to load as everything else together.
-        from gateway.adapters.web.desk import Desk  # noqa: PLC0415
-        from gateway.adapters.web.server import WebFailed, serve  # noqa: PLC0415
-
-        desk = Desk(self.state, self.operations, self.counters, self.clock, self.wall_clock)
-        port = self.server.port
-        try:
-            await serve(
-                self.site.web, desk, on_listening=lambda url: on_listening(Listening(port, url))
+async def _run_until(
+    gateway: Gateway, stop: asyncio.Event, on_listening: Callable[[Listening], None]
+) -> None:
+    keeping = StorageKeeping(
+        gateway.parts, gateway.store, gateway.commit, log.warning, asyncio.sleep
+    )
+    meters = MeterNews(
+        gateway.state, gateway.counters, gateway.parts.problem, gateway.unbalanced.set
+    )
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(work)
+            for work in (
+                _balance(gateway),
+                _keep_house(gateway),
+                keeping.run(gateway.clock, gateway.wall_clock),
+                stop.wait() if gateway.commissioning else gateway.uplink.run(),
+                poll_meters(gateway.site, meters, clock=gateway.clock),
+                watch_input(gateway.site.grid_operator, gateway.grid_operator, gateway.clock),
+                _keep_hours(gateway),
+                systemd.keep_watchdog_quiet(),
+                _serve_web(gateway, on_listening),
+                _publish(gateway),
             )
-        except WebFailed as error:
-            # Cars charge without a page; healthz is gone with it, the log and MQTT are not.
-            log.error('web.failed reason="%s"', error)
-            self.parts.problem("web", f"page and REST are down: {error}")
+        ]
+        await stop.wait()
+        log.info("gateway.stopping site=%s", gateway.site.site.id)
+        for task in tasks:
+            task.cancel()
+    gateway.beside.cancel()
 
-    async def _publish(self) -> None:
-        if self.site.mqtt is None:
-            return
-        from gateway.adapters.mqtt import run_mqtt  # noqa: PLC0415 - only where there is a broker
 
-        await run_mqtt(
-            self.site,
-            self.state,
-            self.operations,
-            self.clock,
-            self.wall_clock,
-            on_outage=lambda reason: self.parts.problem("mqtt", reason or ""),
+async def _balance(gateway: Gateway) -> None:
+    while True:
+        gateway.unbalanced.clear()
+        gateway.rounds.go()
+        await asyncio.sleep(ROUNDS_APART_S)
+        try:
+            async with asyncio.timeout(ROUND_S - ROUNDS_APART_S):
+                await gateway.unbalanced.wait()
+        except TimeoutError:
+            pass  # time for a round all the same
+
+
+async def _keep_house(gateway: Gateway) -> None:
+    house = Housekeeping(
+        gateway.parts,
+        gateway.maintenance,
+        store_failure=lambda: gateway.store.failure,
+        store_loss=lambda: gateway.store.loss,
+        commit=gateway.commit,
+        limits_changed=gateway.unbalanced.set,
+        spawn=gateway.beside.spawn,
+        desk=gateway.desk,
+        journal=gateway.journal_book,
+        grid_operator=gateway.grid_operator,
+        wake_cloud=gateway.wake_cloud,
+        site_clock=gateway.site_clock,
+    )
+    while True:
+        await house.keep(gateway.clock(), gateway.wall_clock())
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _keep_hours(gateway: Gateway) -> None:
+    night = Night(
+        gateway.parts,
+        gateway.store,
+        gateway.commit,
+        log=log.info,
+        pause=asyncio.sleep,
+        clock_utc=gateway.wall_clock,
+    )
+    missed = await night.is_missed()
+    await run_schedule(gateway.site, gateway.window_edge, night.work, is_night_missed=missed)
+
+
+async def _serve_web(gateway: Gateway, on_listening: Callable[[Listening], None]) -> None:
+    if gateway.site.web is None:
+        return
+    # Not at the top: the page's libraries take as long to load as everything else together.
+    from gateway.adapters.web.desk import Desk  # noqa: PLC0415
+    from gateway.adapters.web.server import WebFailed, serve  # noqa: PLC0415
+
+    desk = Desk(
+        gateway.state, gateway.operations, gateway.counters, gateway.clock, gateway.wall_clock
+    )
+    port = gateway.server.port
+    try:
+        await serve(
+            gateway.site.web, desk, on_listening=lambda url: on_listening(Listening(port, url))
         )
-
-    # Handed to those who decide.
-
-    async def _ask_cloud(self, id_token: IdToken) -> IdTokenInfo | None:
-        answer = await self.uplink.ask(AuthorizeAsked(id_token), VERDICT_DEADLINE_S)
-        return answer.info if isinstance(answer, Judged) else None
-
-    def _wake_cloud(self) -> None:
-        self.uplink.wake()
-
-    def _wake_cloud_later(self) -> None:
-        asyncio.get_running_loop().call_later(ANSWER_FIRST_S, self._wake_cloud)
-
-    def _window_edge(self, line: str) -> None:
-        log.info(line)
-        self._unbalanced.set()
-
-    def _configuration_changed(self) -> None:
-        self.parts.put_settings_in_force(self.clock())
-        self.arrivals.wishes_changed()
-        self._wake_cloud()
-
-    def _passed(self, name: str, direction: str, text: str) -> None:
-        """Keep and count a frame that passed a socket."""
-        self.trace.note(name, direction, text)
-        self.counters.count_frame(name, direction, text)
-
-    def _store_remade(self) -> None:
-        """Write again what memory still knows of what a damaged file may have lost."""
-        self._beside.spawn(self._write_again())
-
-    async def _write_again(self) -> None:
-        slots = [SaveSlot(slot) for slot in self.parts.slots]
-        await self.commit([*slots, *map(SaveTransaction, self.parts.books.running())])
-
-    async def commit(self, writes: Sequence[Write]) -> None:
-        """Commit; the one way to the disk."""
-        if writes:
-            await self.store.commit(writes)
-
-    def _committed(self, writes: Sequence[Write]) -> None:
-        """Tell books and outbox what is on disk, also when whoever wanted it there is gone."""
-        self.parts.books.stored(writes)
-        self.outbox.committed(writes)
-        self._wake_cloud()
-
-    def _turn(self, station_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(station_id, asyncio.Lock())
+    except WebFailed as error:
+        # Cars charge without a page; healthz is gone with it, the log and MQTT are not.
+        log.error('web.failed reason="%s"', error)
+        gateway.parts.problem("web", f"page and REST are down: {error}")
 
 
-async def _together(works: Iterable[Coroutine[Any, Any, StatusAnswer]]) -> list[StatusAnswer]:
-    return list(await asyncio.gather(*works))
+async def _publish(gateway: Gateway) -> None:
+    if gateway.site.mqtt is None:
+        return
+    from gateway.adapters.mqtt import run_mqtt  # noqa: PLC0415 - only where there is a broker
+
+    await run_mqtt(
+        gateway.site,
+        gateway.state,
+        gateway.operations,
+        gateway.clock,
+        gateway.wall_clock,
+        on_outage=lambda reason: gateway.parts.problem("mqtt", reason or ""),
+    )

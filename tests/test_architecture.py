@@ -27,14 +27,22 @@ TOUCHES = {
 }
 """What only adapters, the simulation and the two entry points may import."""
 
+WIRING = {"gateway.app", "gateway.assembly", "gateway.cli"}
 FORBIDDEN = {
     "site_config": {"gateway", "load_balancer", *TOUCHES},
     "load_balancer": {"gateway", "logging", "pathlib", "random", *TOUCHES},
-    "gateway": {"gateway.adapters", "gateway.simulation", "gateway.app", "gateway.cli", *TOUCHES},
-    "gateway/adapters": {"gateway.simulation", "gateway.app", "gateway.cli"},
-    "gateway/simulation": {"gateway.app", "gateway.cli"},
+    "gateway": {
+        "gateway.adapters",
+        "gateway.simulation",
+        "gateway.app",
+        "gateway.assembly",
+        "gateway.cli",
+        *TOUCHES,
+    },
+    "gateway/adapters": {"gateway.simulation", "gateway.app", "gateway.assembly", "gateway.cli"},
+    "gateway/simulation": {"gateway.app", "gateway.assembly", "gateway.cli"},
 }
-ENTRY_POINTS = {"gateway/app.py", "gateway/cli.py", "gateway/__main__.py"}
+ENTRY_POINTS = {"gateway/app.py", "gateway/assembly.py", "gateway/cli.py", "gateway/__main__.py"}
 """The wiring and the command line may know everybody."""
 
 SHARED_SHELL = "gateway.adapters.peer"

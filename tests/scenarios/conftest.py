@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.app import Gateway, Listening, run
+from gateway.app import Listening, run
+from gateway.assembly import Gateway
 from gateway.simulation.cloud import Cloud
 from gateway.simulation.cloud_answers import CloudBehaviour
 from gateway.simulation.evse import EvseHardware
