@@ -12,6 +12,7 @@ from gateway.site_state import SiteState, snapshot
 
 ONLINE, OFFLINE = "online", "offline"
 
+PARTS = ("meters", "circuits", "stations")
 AGEING = frozenset({"age_s", "oldest_age_s", "drain_s", "since"})
 """Keys that grow by themselves: no reason to publish anew."""
 
@@ -30,6 +31,8 @@ class Topics:
         self.dimming = f"{self._base}/grid_operator/limit/set"
         """The grid operator's wish to dim the charge points."""
         self.heartbeat = f"{self._base}/grid_operator/heartbeat"
+        self.parts = tuple(f"{self._base}/{part}/+" for part in PARTS)
+        """Filters of what is said about each meter, circuit and station."""
         self._circuits = {self.wish(circuit): circuit for circuit in circuits}
 
     def wish(self, circuit: str) -> str:
@@ -43,6 +46,11 @@ class Topics:
         """Return where it is said why a wish was refused."""
         return wish_topic.removesuffix("/set") + "/error"
 
+    def is_part(self, topic: str) -> bool:
+        """Whether the topic is one of a meter, circuit or station, be it of this site or not."""
+        head, _, name = topic.rpartition("/")
+        return bool(name) and any(head == part.removesuffix("/+") for part in self.parts)
+
     def of(self, part: str, name: str | None = None) -> str:
         return f"{self._base}/{part}" if name is None else f"{self._base}/{part}/{_level(name)}"
 
@@ -55,12 +63,18 @@ def messages(
     told: Messages = {
         topics.of("site"): {"site": seen["site"], "cloud": seen["cloud"], "health": dict(health)}
     }
-    for part in ("meters", "circuits", "stations"):
+    for part in PARTS:
         for name, payload in seen[part].items():
             told[topics.of(part, name)] = payload
     for name, circuit in state.circuits.items():
         told[topics.of("circuits", name)]["limited_by"] = circuit.limited_by
     return told
+
+
+def topics_of_parts(state: SiteState, topics: Topics) -> set[str]:
+    """Return the topics of the meters, circuits and stations that the site has."""
+    names: tuple[Iterable[str], ...] = (state.meters, state.circuits, state.stations)
+    return {topics.of(part, name) for part, own in zip(PARTS, names, strict=True) for name in own}
 
 
 def without_ages(payload: Any) -> Any:

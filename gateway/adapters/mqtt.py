@@ -23,7 +23,14 @@ import orjson
 
 from gateway.errors import StoreFailed
 from gateway.limit_wish import DimmingWish, LimitWish, NotAWish, parse_dimming, parse_wish
-from gateway.mqtt_topics import OFFLINE, ONLINE, Topics, messages, without_ages
+from gateway.mqtt_topics import (
+    OFFLINE,
+    ONLINE,
+    Topics,
+    messages,
+    topics_of_parts,
+    without_ages,
+)
 from gateway.operations import Caller, GridOperatorOperations, NotAllowed, NotFound, Operations
 from gateway.records import LimitSource
 from gateway.site_state import SiteState
@@ -38,7 +45,8 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 KEEPALIVE_S = 15
 """A broker that is silent for one and a half times as long is given up."""
 MAX_WISH_BYTES = 4096
-MAX_QUEUED_WISHES = 1000
+MAX_QUEUED_WISHES = 10_000
+"""And what the broker has kept about every station of a large site."""
 MAX_REMEMBERED = 100
 CLEARING = (b"", b"null")
 """Wishes that give the circuit back. An empty one is also how a retained wish is deleted."""
@@ -96,6 +104,8 @@ class SiteOnMqtt:
         self._published: dict[str, _Published] = {}
         self._heeded: dict[str, deque[bytes]] = {}
         """The last wishes for each circuit: what a broker may yet replay."""
+        self._is_tidying = False
+        """Listening for what was said about parts that there are no more."""
         self._away_since: float | None = None
         self._retry_s = self._pace.first_retry_s
 
@@ -117,6 +127,9 @@ class SiteOnMqtt:
             if self._operations.grid_operator is not None:
                 await client.subscribe(self._topics.dimming, qos=1)
                 await client.subscribe(self._topics.heartbeat, qos=1)
+            for part in self._topics.parts:
+                await client.subscribe(part)
+            self._is_tidying = True
             await self._say(client, ONLINE)
             self._note_return()
             self._published.clear()
@@ -175,10 +188,27 @@ class SiteOnMqtt:
         async for message in client.messages:
             topic = str(message.topic)
             text = message.payload.strip() if isinstance(message.payload, bytes) else b""
+            if self._topics.is_part(topic):
+                await self._tidy(client, topic, is_retained=message.retain and bool(text))
+                continue
             if refusal := await self._answer(topic, text, is_retained=message.retain):
                 log.warning('mqtt.wish_refused topic=%s reason="%s"', topic, refusal)
                 error = orjson.dumps({"error": refusal})
                 await client.publish(self._topics.error_of(topic), error, qos=1)
+
+    async def _tidy(self, client: aiomqtt.Client, topic: str, *, is_retained: bool) -> None:
+        """Take back what is said of a part that has left the site file.
+
+        What the broker has kept comes first; when we hear ourselves, all of it has come.
+        """
+        if is_retained:
+            if topic not in topics_of_parts(self._state, self._topics):
+                log.info("mqtt.forgotten topic=%s", topic)
+                await client.publish(topic, b"", retain=True)
+        elif self._is_tidying:
+            self._is_tidying = False
+            for part in self._topics.parts:
+                await client.unsubscribe(part)
 
     async def _answer(self, topic: str, text: bytes, *, is_retained: bool) -> str | None:
         """Do what is wished, or return why not."""

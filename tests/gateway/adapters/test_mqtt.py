@@ -184,6 +184,34 @@ async def test_everything_is_said_again_every_minute(broker, site, ear):
         assert ear.count[AVAILABILITY] == 2
 
 
+async def test_what_was_said_about_a_station_that_is_gone_is_taken_back(broker, site, ear):
+    for topic in ("stations/OLD-1", "meters/old", "circuits/cellar", "elsewhere/OLD-1"):
+        await ear.say(f"{BASE}/{topic}", b'{"connected": true}', is_retained=True)
+    await ear.hear(f"{BASE}/elsewhere/OLD-1")
+
+    async with site.running(broker.port):
+        for topic in ("stations/OLD-1", "meters/old", "circuits/cellar"):
+            await ear.hear(f"{BASE}/{topic}", b"")
+        await ear.hear(f"{BASE}/stations/CP-02")
+
+    async with ear_at(broker) as latecomer:
+        await latecomer.hear(AVAILABILITY, b"offline")
+        await latecomer.hear(f"{BASE}/stations/CP-02")
+        assert f"{BASE}/stations/OLD-1" not in latecomer.last
+        assert f"{BASE}/elsewhere/OLD-1" in latecomer.last
+
+
+async def test_what_is_said_about_the_site_as_it_is_stays_after_a_restart(broker, site, ear):
+    async with site.running(broker.port):
+        await ear.hear(f"{BASE}/stations/CP-02")
+    async with site.running(broker.port):
+        await ear.hear(AVAILABILITY, b"online")
+        await site.heeds_a_sentinel(ear)
+
+        assert ear.last[f"{BASE}/stations/CP-02"] != b""
+        assert ear.last[GARAGE] != b""
+
+
 @pytest.mark.parametrize(
     ("payload", "limit_a", "reason", "until"),
     [
