@@ -343,6 +343,7 @@ class Store:
     async def _open_again(self) -> None:
         """Let go of the file, make it anew where it is damaged, and open it."""
         self._must_reopen = True
+        self._lock = store_file.lock_again(self._lock, self._path)
         await self._reader.close()
         await self._writer.close()
         if self._damage is None:

@@ -62,7 +62,7 @@ def verdict(path: Path) -> str:
             [(found,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
     except sqlite3.DatabaseError as error:
         return str(error)
-    return " ".join(found.split())
+    return store_file.in_one_line(found)
 
 
 def _rest() -> None:

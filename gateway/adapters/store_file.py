@@ -75,6 +75,20 @@ def lock(path: Path) -> IO[str]:
     return held
 
 
+def lock_again(held: IO[str], path: Path) -> IO[str]:
+    """Return the lock of a path whose lock file may have been deleted with everything else."""
+    if os.fstat(held.fileno()).st_nlink > 0:
+        return held
+    anew = lock(path)
+    held.close()
+    return anew
+
+
+def in_one_line(found: str) -> str:
+    """Return what SQLite's check says, without its heading, as a log line holds it."""
+    return " ".join(found.replace("*** in database main ***", "").split())
+
+
 def is_damage(failure: BaseException | None) -> bool:
     """Whether SQLite says that the file itself is broken, not the disk, the caller or a value."""
     code = getattr(failure, "sqlite_errorcode", None)
@@ -301,7 +315,7 @@ def _look_over(connection: sqlite3.Connection) -> None:
     finally:
         connection.set_progress_handler(None, 0)
     if found != "ok":
-        raise Damaged(" ".join(found.split()))
+        raise Damaged(in_one_line(found))
 
 
 def _sync(path: Path) -> None:

@@ -271,11 +271,12 @@ async def test_a_file_deleted_under_us_is_written_again_with_everything(path):
     async with opened(path) as store:
         await store.commit(WRITES)
         for part in path.parent.glob("gateway.db*"):
-            if part.suffix != ".lock":
-                part.unlink()
+            part.unlink()
         await store.commit([Enqueue(row(301))])
 
         assert await ids(store) == list(range(1, 302))
+        with pytest.raises(StoreFailed, match="another gateway"):
+            await open_store(path)
     async with opened(path) as store:
         assert await ids(store) == list(range(1, 302))
         assert (await store.load()).slots == (Slot(1, "CP-01", 1),)
