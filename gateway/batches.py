@@ -25,6 +25,7 @@ PERMANENT_ERRORS = frozenset(
         "ProtocolError",
         "TypeConstraintViolation",
         "message-too-big",
+        "unreadable",
     }
 )
 """CALLERROR codes (1.6J §4.2.3, 2.0.1 Part 4 §4.3) that the same message will meet again.
@@ -33,6 +34,8 @@ Clouds use the words of either version, so there is one list."""
 NO_ANSWER = "no-answer"
 TOO_BIG = "message-too-big"
 """The cloud closed the socket for the size of the message (RFC 6455 §7.4.1, code 1009)."""
+UNREADABLE = "unreadable"
+"""Nobody knows what the row says: its body is damaged, or of a newer program."""
 SIZE_ERRORS = frozenset({TOO_BIG, "OccurenceConstraintViolation", "OccurrenceConstraintViolation"})
 """What may be said of a message that would be taken if it were shorter."""
 

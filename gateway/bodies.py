@@ -27,7 +27,7 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
-from gateway.records import OutboxEvent
+from gateway.records import OutboxEvent, Unreadable
 from load_balancer.profiles import ChargingProfile
 
 _SQUEEZED = b"\x01"
@@ -67,6 +67,8 @@ class UnreadableBody(ValueError):
 
 def serialize_event(event: OutboxEvent) -> bytes:
     """Return the event as bytes from which `parse_event` makes an equal one."""
+    if isinstance(event, Unreadable):
+        return event.raw
     return orjson.dumps(_array(event), option=orjson.OPT_UTC_Z)
 
 
@@ -101,7 +103,7 @@ def parse_profile(body: bytes) -> ChargingProfile:
         raise UnreadableBody(f"profile body of {len(body)} bytes: {error!r}") from error
 
 
-def _array(event: OutboxEvent) -> list[Any]:
+def _array(event: TransactionChanged | MetersSampled | SecurityEventOccurred) -> list[Any]:
     if isinstance(event, TransactionChanged):
         token = event.id_token
         return _trimmed(

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import orjson
 
-from gateway.batches import PERMANENT_ERRORS, TOO_BIG, Batch, estimated_bytes
+from gateway.batches import PERMANENT_ERRORS, TOO_BIG, UNREADABLE, Batch, estimated_bytes
 from gateway.cloud_station import CloudStation, Saying
 from gateway.errors import GatewayError, InvalidMessage, PeerError, Unavailable
 from gateway.events import (
@@ -30,7 +30,7 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import Codec, Message
 from gateway.ocpp.frames import Payload
-from gateway.records import GiveBackSeqNo, Quarantine, Transaction, Write
+from gateway.records import GiveBackSeqNo, Quarantine, Transaction, Unreadable, Write
 from gateway.station_events import Followup, Surroundings, settle
 from gateway.upstream_view import cloud_number, for_cloud, may_send
 
@@ -121,6 +121,9 @@ class CloudSpeech:
 
     async def _bill(self, batch: Batch, codec: Codec, call: CloudCall) -> None:
         outbox, self._numbered = self._station.outbox, None
+        if isinstance(batch.event, Unreadable):
+            await self._refused(batch, UNREADABLE, batch.event.why)
+            return
         if not may_send(self._around.books, batch.rows[0], codec.version):
             outbox.postponed(batch, self._clock() + TOKEN_WAIT_S)
             return

@@ -14,7 +14,7 @@ import orjson
 
 from gateway.events import IdToken, MetersSampled, SampledValue, TransactionChanged
 from gateway.journey import Journey, JourneyStep, flags_of
-from gateway.records import OutboxEvent, OutboxRow, QuarantinedRow, Transaction
+from gateway.records import OutboxEvent, OutboxRow, QuarantinedRow, Transaction, Unreadable
 
 HINT_LENGTH = 4
 
@@ -154,6 +154,8 @@ def event_in_words(event: OutboxEvent) -> str:
         return f"transaction {event.event_type.lower()}{where} ({event.trigger_reason})"
     if isinstance(event, MetersSampled):
         return f"{len(event.meter_values)} meter values of EVSE {event.evse_id}"
+    if isinstance(event, Unreadable):
+        return f"unreadable, {len(event.raw)} bytes"
     return f"security event {event.type}"
 
 
@@ -178,6 +180,8 @@ def _named(value: Any) -> Any:
     """A sampled value is a tuple in memory, and an object for whoever reads it elsewhere."""
     if isinstance(value, SampledValue):
         return value._asdict()
+    if isinstance(value, bytes):
+        return value.hex()
     raise TypeError(f"not to be exported: {type(value).__name__}")
 
 

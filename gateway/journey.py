@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from gateway.batches import SAMPLING_TRIGGERS
 from gateway.events import EventType, MetersSampled, SecurityEventOccurred
-from gateway.records import OutboxEvent, Transaction
+from gateway.records import OutboxEvent, Transaction, Unreadable
 
 
 class StepState(StrEnum):
@@ -63,6 +63,8 @@ def kind_of(event: OutboxEvent) -> str:
         return "MeterValues"
     if isinstance(event, SecurityEventOccurred):
         return "SecurityEvent"
+    if isinstance(event, Unreadable):
+        return "Unreadable"
     if event.event_type is not EventType.UPDATED:
         return str(event.event_type)
     return "MeterValues" if event.trigger_reason in SAMPLING_TRIGGERS else event.trigger_reason
@@ -72,7 +74,7 @@ def occurred_at(event: OutboxEvent) -> datetime | None:
     """Return when it occurred by the sender's clock; None: it named no time."""
     if isinstance(event, MetersSampled):
         return event.meter_values[0].at if event.meter_values else None
-    return event.at
+    return None if isinstance(event, Unreadable) else event.at
 
 
 def flags_of(transaction: Transaction) -> tuple[str, ...]:

@@ -23,10 +23,10 @@ from gateway.events import (
 from gateway.ocpp.codec import Codec
 from gateway.ocpp.schemas import validate_request
 from gateway.ocpp.v201_words import STOPPED_REASONS, TRIGGER_REASONS
-from gateway.records import OutboxEvent, OutboxRow
+from gateway.records import OutboxEvent, OutboxRow, SayableEvent, Unreadable
 from gateway.upstream_view import KnownTransactions, cloud_number, for_cloud
 
-EDITABLE: dict[type[OutboxEvent], frozenset[str]] = {
+EDITABLE: dict[type[SayableEvent], frozenset[str]] = {
     TransactionChanged: frozenset(
         {
             "at",
@@ -47,7 +47,7 @@ EDITABLE: dict[type[OutboxEvent], frozenset[str]] = {
 }
 """What may be changed, by kind of event: fields of `document`."""
 
-_ADAPTERS: dict[type[OutboxEvent], TypeAdapter[Any]] = {
+_ADAPTERS: dict[type[SayableEvent], TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in EDITABLE
 }
 
@@ -69,12 +69,14 @@ def edited(
 
     It was made sure that `codec`, the cloud's version, can say it. Raises `EditRefused`.
     """
+    if isinstance(row.event, Unreadable):
+        raise EditRefused("nobody can read it: export it, and give it up when it has been billed")
     before = document(row.event)
     wanted = document(row.event)
     for path, value in changes.items():
         _put(wanted, path, value, EDITABLE[type(row.event)])
     try:
-        event: OutboxEvent = _ADAPTERS[type(row.event)].validate_python(wanted)
+        event: SayableEvent = _ADAPTERS[type(row.event)].validate_python(wanted)
     except ValidationError as error:
         raise EditRefused(_first_of(error)) from error
     after = document(event)
@@ -95,6 +97,8 @@ def _plain(value: Any) -> Any:
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, bytes):
+        return value.hex()
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
@@ -146,14 +150,14 @@ def _signed(event: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _instants(event: OutboxEvent) -> list[Any]:
+def _instants(event: SayableEvent) -> list[Any]:
     own = [] if isinstance(event, MetersSampled) else [event.at]
     if isinstance(event, SecurityEventOccurred):
         return own
     return own + [value.at for value in event.meter_values]
 
 
-def _prove_sensible(event: OutboxEvent) -> None:
+def _prove_sensible(event: SayableEvent) -> None:
     """What a codec would leave out, or put another word for, is no help to anybody."""
     if any(at.tzinfo is None for at in _instants(event)):
         raise EditRefused("at: an instant needs a time zone, such as 2026-11-23T06:00:00Z")

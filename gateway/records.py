@@ -86,7 +86,19 @@ class Transaction:
     """What was added to the station's time at its start, and is to all that follows."""
 
 
-OutboxEvent = TransactionChanged | MetersSampled | SecurityEventOccurred
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row's body as it is on the disk, when it says nothing: damaged, or of a newer program.
+
+    It goes to quarantine and is exported as it is; nothing waits for it.
+    """
+
+    raw: bytes
+    why: str
+
+
+SayableEvent = TransactionChanged | MetersSampled | SecurityEventOccurred
+OutboxEvent = SayableEvent | Unreadable
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from gateway.events import EventType, IdToken, TransactionChanged
-from gateway.records import OutboxEvent, OutboxRow, Transaction
+from gateway.records import OutboxEvent, OutboxRow, SayableEvent, Transaction, Unreadable
 
 UNDELIVERED = -1
 """What a 1.6 cloud is told when its own number was never learnt (1.6 errata 3.18)."""
@@ -60,11 +60,13 @@ def for_cloud(
     number: int | None,
     cloud_version: str,
     no_token: str = NO_TOKEN,
-) -> OutboxEvent:
+) -> SayableEvent:
     """Return what the codec of `cloud_version` is to be handed for a row's or batch's event.
 
     `number` is the row's transaction. Raises LookupError when the books do not hold it.
     """
+    if isinstance(event, Unreadable):
+        raise LookupError(event.why)
     if not isinstance(event, TransactionChanged):
         return event
     transaction = books.by_number(number) if number is not None else None

@@ -16,7 +16,7 @@ from gateway.adapters.store_writes import (
     TRANSACTION_COLUMNS,
     instant,
 )
-from gateway.bodies import parse_event, parse_profile
+from gateway.bodies import UnreadableBody, parse_event, parse_profile
 from gateway.events import AuthorizationStatus, ChargingState, IdToken, IdTokenInfo
 from gateway.journey import Journey
 from gateway.lanes import lane_of
@@ -27,6 +27,7 @@ from gateway.records import (
     KnownToken,
     LaneBacklog,
     LimitSource,
+    OutboxEvent,
     OutboxRow,
     QuarantinedRow,
     SaveAvailability,
@@ -34,6 +35,7 @@ from gateway.records import (
     Slot,
     StoredProfile,
     Transaction,
+    Unreadable,
 )
 
 _TRANSACTIONS = f"SELECT {', '.join(TRANSACTION_COLUMNS)} FROM transactions"  # noqa: S608 - constants
@@ -153,6 +155,7 @@ def check(table: str, row: Mapping[str, Any]) -> None:
             words(row[column])
     if table in ("outbox", "quarantine"):
         _outbox_row([row[column] for column in OUTBOX_COLUMNS])
+        parse_event(row["body"])
     if table == "profiles":
         parse_profile(row["body"])
 
@@ -227,6 +230,13 @@ def _transaction(fields: Any) -> Transaction:
     )
 
 
+def _event(body: bytes) -> OutboxEvent:
+    try:
+        return parse_event(body)
+    except UnreadableBody as error:
+        return Unreadable(body, str(error))
+
+
 def _outbox_row(fields: Any) -> OutboxRow:
     (
         id_,
@@ -245,7 +255,7 @@ def _outbox_row(fields: Any) -> OutboxRow:
     return OutboxRow(
         id=id_,
         lane=lane,
-        event=parse_event(body),
+        event=_event(body),
         transaction=transaction,
         enqueued_at=_maybe_at(enqueued_at),
         is_offline=bool(is_offline),

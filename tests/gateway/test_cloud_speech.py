@@ -20,6 +20,7 @@ from gateway.events import (
     Registered,
     RegistrationStatus,
     SampledValue,
+    SecurityEventOccurred,
     TransactionChanged,
 )
 from gateway.ocpp.codec import codec_for
@@ -30,9 +31,11 @@ from gateway.records import (
     Enqueue,
     Kept,
     MarkSent,
+    OutboxRow,
     Quarantine,
     SaveToken,
     SaveTransaction,
+    Unreadable,
 )
 from gateway.registration import BOOT_RETRY_S, BackOff, Registration
 from gateway.slots import SlotTable
@@ -413,3 +416,16 @@ async def test_a_learned_verdict_is_remembered_for_the_next_driver():
     (saved,) = [write for write in paper.log if isinstance(write, SaveToken)]
     assert saved.token.id_token == CARD
     assert [write for write in paper.log if isinstance(write, SaveTransaction)]
+
+
+async def test_a_row_nobody_can_read_goes_to_quarantine_and_its_lane_goes_on():
+    paper = desk({})
+    outbox = paper.station.outbox
+    outbox.enqueued(OutboxRow(1, "station", Unreadable(b"?", "damaged")))
+    outbox.enqueued(OutboxRow(2, "station", SecurityEventOccurred("ResetOrReboot", NOON)))
+
+    await paper.say()
+    await paper.say()
+
+    assert Quarantine(1, NOON, "unreadable", "damaged") in paper.log
+    assert outbox.depth()[:2] == (0, 1)

@@ -15,7 +15,7 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import codec_for
 from gateway.quarantine import EditRefused, document, edited
-from gateway.records import Kept, OutboxRow, Transaction
+from gateway.records import Kept, OutboxRow, Transaction, Unreadable
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
 from site_config.model import Site
@@ -116,6 +116,11 @@ def test_a_transaction_that_is_forgotten_is_refused_with_a_sentence():
 
     with pytest.raises(EditRefused, match="not in the books"):
         edited(row, {"register_wh": 1}, books=books, codec=codec_for("ocpp1.6"))
+
+
+def test_what_nobody_can_read_is_not_edited():
+    with pytest.raises(EditRefused, match="nobody can read it"):
+        edit(Unreadable(b"\xff", "damaged"), register_wh=1)
 
 
 def test_values_and_security_events_are_edited_alike():
