@@ -62,6 +62,8 @@ class MeteredCircuit:
         self._drawn: deque[tuple[float, Draws]] = deque()
         """What our EVSEs were taken to draw, with the step's instant; oldest first."""
         self._newest_at = -inf
+        self._was_within = [False, False, False]
+        """Whether the reading before showed no overload, for each phase."""
         self._good = 0
         self._silent_since: float | None = None
         """The last good reading, or the first step without one; None: trusted."""
@@ -140,7 +142,16 @@ class MeteredCircuit:
     def _react_to_overload(
         self, measured_da: Triple, draws: Draws, allowed_da: Sequence[int]
     ) -> None:
-        likely_da = map(_excess, measured_da, draws.drawn_da)
+        # A cut on its way excuses an overload, until a reading has shown that it worked: from
+        # then on an overload is a new one, and what was told is what is drawn.
+        ours_da = [
+            low if is_within else drawn
+            for low, drawn, is_within in zip(
+                draws.low_da, draws.drawn_da, self._was_within, strict=True
+            )
+        ]
+        self._was_within = [m <= a for m, a in zip(measured_da, allowed_da, strict=True)]
+        likely_da = map(_excess, measured_da, ours_da)
         self.others_da = _triple(
             max(others, likely) if measured > allowed else others
             for others, likely, measured, allowed in zip(

@@ -169,3 +169,15 @@ def test_after_an_outage_others_are_no_less_than_before_for_a_while():
 
     assert bench.read(10)[1] == 40
     assert bench.read(10, seconds=WINDOW_S) == (10, 10)
+
+
+def test_a_cut_on_its_way_excuses_an_overload_until_a_reading_shows_that_it_worked():
+    """Told 25 A, ours are known to draw 40 A until they report."""
+    bench = Bench()
+    bench.read(60, low_a=40, most_a=40, seconds=30)
+    overload, _ = bench.read(80, low_a=40, most_a=40)
+    on_its_way, _ = bench.read(80, low_a=25, drawn_a=40, most_a=40)
+    bench.read(60, low_a=25, drawn_a=40, most_a=40)
+    a_new_one, _ = bench.read(70, low_a=25, drawn_a=40, most_a=40)
+
+    assert (overload, on_its_way, a_new_one) == (40, 40, 45)
