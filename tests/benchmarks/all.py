@@ -1,4 +1,4 @@
-"""Every benchmark, briefly, with the target of each figure beside it: under four minutes.
+"""Every benchmark, briefly, with the target of each figure beside it: some five minutes.
 
     python -m tests.benchmarks.all
 
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks import bench_balancer, bench_gateway, bench_store, bench_wire
+from tests.benchmarks import bench_balancer, bench_cut, bench_gateway, bench_store, bench_wire
 from tests.benchmarks.support import console
 
 STORE_MESSAGES = 10_000
@@ -32,6 +32,7 @@ BENCHES = {
     "wire": lambda: bench_wire.main(["--messages", "1500", "--rounds", "2"]),
     "store": store,
     "balancer": bench_balancer.main,
+    "cut": lambda: bench_cut.main(["--cuts", "15"]),
 }
 
 
