@@ -5,7 +5,7 @@ Pure. Whole deci-amps per conductor; instants are monotonic seconds, those of th
 
 from collections.abc import Sequence
 
-UNUSED_AFTER_S = 60.0
+UNUSED_AFTER_S = 30.0
 """Drawing less than offered for so long, an EVSE gives the difference back."""
 UNUSED_MARGIN_DA = 30
 """What it keeps above its draw."""

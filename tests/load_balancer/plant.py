@@ -73,6 +73,10 @@ class Outlet:
     told: deque = field(default_factory=deque)
     """(when, limit) sent and not followed yet."""
     followed_a: float = 0.0
+    """What the station lets the vehicle have."""
+    offered: deque = field(default_factory=deque)
+    """(when, limit) the station offers and the vehicle has not taken up yet."""
+    accepted_a: float = 0.0
     believed_a: float = 0.0
     is_reachable: bool = True
     reported: PhaseCurrents | None = None
@@ -83,7 +87,7 @@ class Outlet:
 
     def draws(self):
         vehicle = self.vehicle
-        current_a = min(vehicle.takes_a, self.followed_a if vehicle.obeys else 99.0)
+        current_a = min(vehicle.takes_a, self.accepted_a if vehicle.obeys else 99.0)
         if not vehicle.is_plugged or current_a < 6:
             current_a = 0.0
         return PhaseCurrents(*[current_a * (phase in vehicle.conductors) for phase in range(3)])
@@ -98,6 +102,7 @@ class World:
         *,
         station_delay_s=2,
         meter_delay_s=0,
+        car_delay_s=0,
         base_a=(0, 0, 0),
         confirms_at_once=False,
     ):
@@ -107,7 +112,7 @@ class World:
         self.base = {circuit.id: (0.0, 0.0, 0.0) for circuit in self.tree.circuits}
         self.base[self.tree.circuits[0].id] = base_a
         self.limits = {circuit.id: () for circuit in self.tree.circuits}
-        self.meter_delay_s = meter_delay_s
+        self.meter_delay_s, self.car_delay_s = meter_delay_s, car_delay_s
         self.confirms_at_once = confirms_at_once
         self.meter_works = True
         self.readings = deque()
@@ -146,6 +151,9 @@ class World:
         for number, outlet in enumerate(self.outlets.values()):
             while outlet.told and self.now - outlet.told[0][0] >= outlet.delay_s:
                 outlet.followed_a = outlet.told.popleft()[1]
+                outlet.offered.append((self.now, outlet.followed_a))
+            while outlet.offered and self.now - outlet.offered[0][0] >= self.car_delay_s:
+                outlet.accepted_a = outlet.offered.popleft()[1]
             waiting = [limit_a for _, limit_a in outlet.told]
             outlet.believed_a = max([outlet.followed_a, *waiting])
             outlet.energy_wh += sum(outlet.draws()) * 230 / 3600

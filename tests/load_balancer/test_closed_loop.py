@@ -20,6 +20,7 @@ delays = st.fixed_dictionaries(
     {
         "station_delay_s": st.integers(0, 10),
         "meter_delay_s": st.integers(0, 5),
+        "car_delay_s": st.integers(0, 5),
         "confirms_at_once": st.booleans(),
     }
 )
@@ -75,9 +76,30 @@ def test_a_jump_of_the_base_load_is_cut_in_the_next_step_and_settles(delay, coun
 
     if max(world.log[-61][1]["grid"]) > RATING_A:
         assert any(isinstance(event, LimitCut) for event in first.events)
-    reaction_s = delay["meter_delay_s"] + delay["station_delay_s"] + 2
+    reaction_s = sum(delay[who] for who in ("meter_delay_s", "station_delay_s", "car_delay_s")) + 2
     assert world.most_a(jumped_at + reaction_s) <= RATING_A
     assert all(outlet.changes <= 3 for outlet in world.outlets.values())
+
+
+@settings(max_examples=8, deadline=None)
+@given(delays, st.integers(2, 5), st.integers(5, 30))
+def test_a_drop_of_the_base_load_only_raises_and_is_used(delay, count, drop_a):
+    """In small steps, none of which is taken back, to the rating and not above it."""
+    base_a = RATING_A - 7 * count
+    world = settled(World(one_circuit(count), base_a=(base_a, 10, 10), **delay), 200)
+    before_a = world.limits_a()
+    world.base["grid"] = (base_a - drop_a, 10, 10)
+
+    world.run(200)
+
+    told = [before_a] + [
+        {key.station_id: limit.limit_a for key, limit in decision.limits.items()}
+        for _, _, decision in world.log[-200:]
+    ]
+    for former, later in pairwise(told):
+        assert all(later[name] >= former[name] for name in later)
+    assert RATING_A - 0.5 * count <= world.most_a(world.now - 20)
+    assert world.most_a(world.now - 200) <= RATING_A
 
 
 def test_the_cut_says_why_with_both_numbers():
@@ -161,15 +183,19 @@ def test_who_comes_gets_his_share_from_who_has_more():
     assert world.most_a(0) <= 32
 
 
-def test_unused_current_is_given_back_within_a_minute_or_so_and_offered_again():
+def test_unused_current_is_given_back_within_a_minute_and_offered_again():
     world = World(one_circuit(2, rating_a=40, meter=False))
-    world.outlet("S0").vehicle.takes_a = 8
     world.run(150)
+    world.outlet("S0").vehicle.takes_a = 8
+    world.run(60)
+    kept_a = world.limits_a()["S0"]
+    world.run(40)
     while_small_a = world.limits_a()
     world.outlet("S0").vehicle.takes_a = 32
 
     world.run(120)
 
+    assert kept_a == 11
     assert while_small_a == {"S0": 11, "S1": 29}
     assert world.limits_a() == {"S0": 20, "S1": 20}
 

@@ -61,11 +61,11 @@ def offers(*reports, limit_da=320):
 @pytest.mark.parametrize(
     ("reports", "ceilings_da"),
     [
-        pytest.param([(0, 100), (59, 100)], [None, None], id="not yet"),
-        pytest.param([(0, 100), (60, 100)], [None, 130], id="given back, but for a margin"),
+        pytest.param([(0, 100), (29, 100)], [None, None], id="not yet"),
+        pytest.param([(0, 100), (30, 100)], [None, 130], id="given back, but for a margin"),
         pytest.param([(0, 0), (60, 0)], [None, 60], id="not below the minimum"),
         pytest.param([(0, 295), (60, 295)], [None, None], id="within the margin"),
-        pytest.param([(0, 100), (30, 315), (60, 100)], [None] * 3, id="interrupted"),
+        pytest.param([(0, 100), (20, 315), (40, 100)], [None] * 3, id="interrupted"),
         pytest.param([(0, 100), (60, 100), (70, 121)], [None, 130, None], id="offered again"),
         pytest.param([(0, 100), (60, 100), (70, 95)], [None, 130, 130], id="not for a trifle"),
         pytest.param([(0, 100), (60, 100), (70, 80)], [None, 130, 110], id="follows a taper"),

@@ -12,7 +12,7 @@ from site_config.model import Meter, OnLoss
 
 METER = Meter(model="eastron-sdm630", url="tcp://127.0.0.1:5020")
 REPORT_S = 10
-WINDOW_S = 25
+WINDOW_S = 30
 ALLOWED_DA = [630, 630, 630]
 
 
