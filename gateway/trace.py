@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 
 from gateway.operations import TraceEntry, TraceQuery
-from gateway.trace_search import matcher, shown, since_only
+from gateway.trace_search import since_only, wanted
 
 CLOUD = "cloud"
 """Its socket carries everybody's messages, and long ones."""
@@ -94,10 +94,8 @@ class MessageTrace:
         newest_first = heapq.merge(
             *(reversed(entries) for entries in rings), key=lambda entry: entry.at, reverse=True
         )
-        seen = (
-            shown(entry, has_tokens=query.has_tokens) for entry in since_only(query, newest_first)
-        )
-        return list(islice(filter(matcher(query, rings), seen), query.limit))[::-1]
+        found = wanted(query, rings, since_only(query, newest_first))
+        return list(islice(found, query.limit))[::-1]
 
     def _copies(self, query: TraceQuery) -> list[list[TraceEntry]]:
         if query.station is None:

@@ -5,7 +5,7 @@ for whoever may only look, and not found by what was left out.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from gateway.operations import TraceEntry, TraceQuery
@@ -46,31 +46,34 @@ def head_of(text: str) -> FrameHead | None:
 def shown(entry: TraceEntry, *, has_tokens: bool) -> TraceEntry:
     """Return the entry as it may be seen."""
     frame = _without_secrets(entry.frame)
-    if not has_tokens:
+    if not has_tokens and ("idTag" in frame or "IdTag" in frame or "Token" in frame):
         frame = _TOKEN.sub(_hint, frame)
     return entry if frame is entry.frame else replace(entry, frame=frame)
 
 
-def matcher(
-    query: TraceQuery, rings: Iterable[Iterable[TraceEntry]]
-) -> Callable[[TraceEntry], bool]:
-    """Return what says of an entry, as it may be seen, whether it was asked for.
+def wanted(
+    query: TraceQuery, rings: Iterable[Iterable[TraceEntry]], entries: Iterable[TraceEntry]
+) -> Iterator[TraceEntry]:
+    """Yield of the entries those that are asked for, as they may be seen.
 
     `rings`: all frames in which an answer may have its CALL.
     """
     text = query.text.casefold()
+    # What is not in the whole frame is not in what is shown of it, and masking takes longest.
+    is_told_whole = "*" not in text
     calls = None if query.action is None else set(_calls(query.action.casefold(), rings))
-
-    def is_wanted(entry: TraceEntry) -> bool:
-        return (
-            query.direction in (None, entry.direction)
-            and (query.since is None or entry.at >= query.since)
-            and (query.until is None or entry.at < query.until)
-            and (calls is None or _conversation(entry) in calls)
-            and (not text or text in entry.frame.casefold())
-        )
-
-    return is_wanted
+    for entry in entries:
+        if (
+            query.direction not in (None, entry.direction)
+            or (query.since is not None and entry.at < query.since)
+            or (query.until is not None and entry.at >= query.until)
+            or (calls is not None and _conversation(entry) not in calls)
+            or (text and is_told_whole and text not in entry.frame.casefold())
+        ):
+            continue
+        seen = shown(entry, has_tokens=query.has_tokens)
+        if text in seen.frame.casefold():
+            yield seen
 
 
 def _calls(action: str, rings: Iterable[Iterable[TraceEntry]]) -> Iterator[tuple[str, str]]:

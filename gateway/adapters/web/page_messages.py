@@ -1,5 +1,6 @@
 """The OCPP frames that passed, of one station, of the cloud, or of all: to search and take away."""
 
+import asyncio
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from gateway.operations import Caller, TraceEntry, TraceQuery
 from site_config.model import Role
 
 REFRESH_S = 1.0
+SEARCH_AGAIN_S = 5.0
 MOST_FRAMES = 200
 FILE_FRAMES = 50_000
 ALL, CLOUD = "all", "cloud"
@@ -24,6 +26,7 @@ class MessagesPanel:
         self._caller = caller
         self._zone = ZoneInfo(desk.state.site.site.timezone)
         self._last: TraceEntry | None = None
+        self._looked_at = 0.0
         with ui.element("div").classes("sg-card"):
             with ui.element("div").classes("sg-board-head"):
                 ui.html("<h2>OCPP messages</h2>", sanitize=False)
@@ -45,8 +48,19 @@ class MessagesPanel:
         timer = ui.timer(REFRESH_S, self.refresh, active=False)
         tabs.on_value_change(lambda: setattr(timer, "active", tabs.value == tab._props["name"]))
 
-    def refresh(self) -> None:
-        entries = list(self._desk.operations.messages(self._query()))
+    async def refresh(self) -> None:
+        """Look again; seldom where all that is kept is searched."""
+        is_search = bool(self._text.value or self._action.value)
+        if not is_search or self._desk.now() - self._looked_at >= SEARCH_AGAIN_S:
+            await self._look()
+
+    async def _look(self) -> None:
+        query = self._query()
+        self._looked_at = self._desk.now()
+        # On a thread: to search all that is kept takes longer than a station may wait.
+        entries = list(await asyncio.to_thread(self._desk.operations.messages, query))
+        if query != self._query():
+            return  # somebody types on: the next look finds it
         if not entries or entries[-1] == self._last:
             return
         known = next((n for n, entry in enumerate(entries) if entry == self._last), None)
@@ -79,11 +93,11 @@ class MessagesPanel:
         asked = urlencode({name: word for name, word in words.items() if word})
         self._file.props(f'href="/api/v1/messages?{asked}"')
 
-    def _restart(self) -> None:
+    async def _restart(self) -> None:
         self._last = None
         self._trace.replace([])
         self._name_file()
-        self.refresh()
+        await self._look()
 
     def _row(self, entry: TraceEntry) -> dict[str, str]:
         at = entry.at.astimezone(self._zone)

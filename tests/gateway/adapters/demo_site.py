@@ -32,7 +32,7 @@ from gateway.records import (
     Write,
 )
 from gateway.site_state import EvseState, HistoryPoint, SiteState
-from gateway.trace_search import matcher, shown
+from gateway.trace_search import wanted
 from load_balancer.inputs import MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingEvidence
 from load_balancer.phases import ZERO, PhaseCurrents
@@ -296,13 +296,8 @@ class DemoOperations:
         return [JournalEntry(NOON, "CP-01", 1, 16.0, 6.0, "fuse", "garage", "L2", 63.0, 67.4)]
 
     def messages(self, query: TraceQuery) -> Sequence[TraceEntry]:
-        wanted = matcher(query, [self.trace])
-        shown_to = (shown(entry, has_tokens=query.has_tokens) for entry in self.trace)
-        return [
-            entry
-            for entry in shown_to
-            if query.station in (None, entry.station_id) and wanted(entry)
-        ][-query.limit :]
+        own = [entry for entry in self.trace if query.station in (None, entry.station_id)]
+        return list(wanted(query, [own], own))[-query.limit :]
 
     def health(self) -> dict[str, Any]:
         reasons = list(self.state.problems.values())
