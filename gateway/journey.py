@@ -90,8 +90,11 @@ def _flags(transaction: Transaction) -> Iterator[str]:
         yield "estimated"
     if transaction.register_offset_wh:
         yield "register was reset"
-    if transaction.started_told_at or transaction.ended_told_at:
+    is_start_shifted = transaction.started_told_at not in (None, transaction.started_at)
+    if is_start_shifted or (transaction.ended_told_at and not transaction.is_estimated):
         yield "clock not believed"
+    if transaction.ended_told_at and transaction.is_estimated:
+        yield "its real end is in quarantine"
     if not transaction.is_start_queued:
         yield "start not told yet"
     if transaction.ended_at is not None and (start_wh is None or last_wh is None):

@@ -90,6 +90,7 @@ def test_what_is_odd_about_a_transaction_is_flagged(changes, flag):
     sound = replace(a_transaction(), is_start_queued=True)
 
     assert flags_of(replace(sound, **changes)) == (flag,)
+    assert flags_of(replace(sound, started_told_at=sound.started_at)) == (), "old, but believed"
     assert flags_of(replace(sound, ended_at=NOON + timedelta(1))) == ()
 
 
