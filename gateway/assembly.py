@@ -208,7 +208,7 @@ class Gateway:
         )
         upward = CloudUpward(
             self.cloud,
-            self.store.read_lane,
+            self.store.has_rows_of,
             self.clock,
             self.wall_clock,
             self._wake_cloud_later,

@@ -12,12 +12,10 @@ from gateway.events import (
     ReportSent,
     StatusChanged,
 )
-from gateway.lanes import lane_of
-from gateway.records import OutboxRow, Transaction
+from gateway.records import Transaction
 
 ROWS_PER_REPORT = 50
 """Variables in one NotifyReport; about 12 kB."""
-ROWS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,8 @@ class CloudUpward:
     """`actions.Upward` over the cloud station."""
 
     station: CloudStation
-    read_lane: Callable[[str, int, int], Awaitable[list[OutboxRow]]]
+    has_rows_of: Callable[[int | None], Awaitable[bool]]
+    """Whether a transaction has rows in the outbox, by its number; None: any transaction."""
     clock: Callable[[], float]
     clock_utc: Callable[[], datetime]
     wake: Callable[[], None]
@@ -68,11 +67,6 @@ class CloudUpward:
         self.wake()
 
     async def has_rows(self, transaction: Transaction | None) -> bool:
-        if transaction is None or self.station.outbox.depth().pending == 0:
-            return self.station.outbox.depth().pending > 0
-        lane, after_id = lane_of(transaction.cloud_evse), 0
-        while rows := await self.read_lane(lane, after_id, ROWS_AT_ONCE):
-            if any(row.transaction == transaction.number for row in rows):
-                return True
-            after_id = rows[-1].id
-        return False
+        if self.station.outbox.depth().pending == 0:
+            return False
+        return await self.has_rows_of(None if transaction is None else transaction.number)

@@ -201,6 +201,10 @@ class Store:
         """Return every lane that holds a row, the one with the oldest row first."""
         return await self._read(store_reads.lane_backlogs)
 
+    async def has_rows_of(self, transaction: int | None) -> bool:
+        """Return whether anything of a transaction waits in the outbox; None: of any."""
+        return await self._read(store_reads.has_rows_of, transaction)
+
     async def quarantined(self) -> list[QuarantinedRow]:
         """Return every quarantined row in order of acceptance."""
         return await self._read(store_reads.quarantined_rows)

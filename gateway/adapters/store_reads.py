@@ -117,6 +117,16 @@ def lane_backlogs(connection: sqlite3.Connection) -> list[LaneBacklog]:
     ]
 
 
+def has_rows_of(connection: sqlite3.Connection, transaction: int | None) -> bool:
+    """Return whether anything of a transaction waits, by its number; None: of any."""
+    query = "SELECT EXISTS (SELECT 1 FROM outbox WHERE transaction_number "
+    if transaction is None:
+        found = connection.execute(f"{query}IS NOT NULL)")
+    else:
+        found = connection.execute(f"{query}= ?)", (transaction,))
+    return bool(found.fetchone()[0])
+
+
 def quarantined_rows(connection: sqlite3.Connection) -> list[QuarantinedRow]:
     """Return every quarantined row in order of acceptance."""
     return [

@@ -721,6 +721,19 @@ def test_a_row_retried_while_the_store_is_read_is_not_passed_over():
     assert sent_order(outbox) == [(1,), (2,)]
 
 
+def test_the_time_left_is_told_while_it_drains_and_not_when_the_cloud_is_away():
+    outbox = outbox_with(*(row(n) for n in range(1, 41)), delivery=ALONE)
+    before = outbox.drain_estimate()
+    for second in range(20):
+        outbox.confirmed(outbox.next_batch(float(second), V201))
+    draining = outbox.drain_estimate()
+    outbox.link_lost()
+
+    assert (before, outbox.drain_estimate()) == (None, None)
+    assert draining == pytest.approx(20, rel=0.1)
+    assert Outbox().drain_estimate() == 0
+
+
 LANES = ("evse/1", "evse/2", "station")
 
 

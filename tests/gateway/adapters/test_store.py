@@ -21,6 +21,7 @@ from gateway.events import (
     ChargingState,
     IdToken,
     IdTokenInfo,
+    MetersSampled,
     SecurityEventOccurred,
 )
 from gateway.records import (
@@ -637,3 +638,18 @@ async def test_kill_9_loses_nothing_that_was_acknowledged(path):
                 assert len(kept) <= len(expected) + ROUNDS
                 # The setting of the same commit is there with its row, or not at all.
                 assert settings.get(lane) == (kept[-1].id if kept else None)
+
+
+async def test_only_rows_of_transactions_are_messages_about_transactions(tmp_path):
+    idle = MetersSampled(1, 1, ())
+    store = await open_store(tmp_path / "site.db")
+    try:
+        await store.commit([Enqueue(OutboxRow(1, "evse/1", idle))])
+        without = [await store.has_rows_of(None), await store.has_rows_of(7)]
+        await store.commit([Enqueue(OutboxRow(2, "evse/1", idle, transaction=7))])
+        within = [await store.has_rows_of(number) for number in (None, 7, 8)]
+    finally:
+        await store.close()
+
+    assert without == [False, False]
+    assert within == [True, True, False]
