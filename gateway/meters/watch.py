@@ -53,7 +53,7 @@ class RepeatWatch:
         flows = any(values.currents) or any(values.powers)
         if measured != self._last or not flows:
             stood_s = self._seen_at - self._since
-            is_long = flows and self._readings > 1 and stood_s >= self.max_age_s
+            is_long = flows and stood_s >= self.max_age_s
             self._long_runs = self._long_runs + 1 if is_long else 0
             self._last, self._since, self._readings = measured, now, 0
         self._seen_at = now

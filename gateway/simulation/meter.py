@@ -30,6 +30,8 @@ SUNSPEC_COMMON = (1, 66)
 SUNSPEC_LENGTHS = {203: 105, 204: 105, 213: 124, 214: 124}
 SUNSPEC_END = (0xFFFF, 0)
 REGISTERS = 0x10000
+LAST_DIGITS_V = (0.0, 0.1, -0.1)
+"""No two readings of a real meter are alike to the last digit."""
 ALL_OTHER_UNITS = 0
 """pymodbus: the device that answers for every unit that is not there."""
 
@@ -247,6 +249,12 @@ class SimulatedMeter:
             registers[n - start] = words.get(n, 0)
         return None
 
+    def _lively(self, values: DecodedValues) -> DecodedValues:
+        digit_v = LAST_DIGITS_V[(self.reads - 1) % len(LAST_DIGITS_V)]
+        return replace(
+            values, voltages=PhaseValues(*(v + digit_v if v else v for v in values.voltages))
+        )
+
     def _mark(self, function: int, address: int, count: int) -> list[int] | None:
         """Return the registers by which it is known, if it is these that are asked for."""
         for mark in self.model.marks:
@@ -257,7 +265,7 @@ class SimulatedMeter:
         return None
 
     def _words(self) -> dict[int, int]:
-        values = distort(self._fault, self._frozen or self._values())
+        values = distort(self._fault, self._frozen or self._lively(self._values()))
         shifted = {
             self._offset + address: word for address, word in encode(self.layout, values).items()
         }

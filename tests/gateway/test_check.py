@@ -65,6 +65,15 @@ def test_unknown_meter_model_offers_the_nearest(check, example):
     assert "did you mean eastron-sdm630?" in printed
 
 
+def test_slip_in_the_sites_own_meter_model_is_told_with_its_line(check, example, tmp_path):
+    (tmp_path / "mine.yaml").write_text("title: mine\nsources: []\nlayouts: [{function: 7}]\n")
+
+    code, printed = check(example.replace("eastron-sdm630", "./mine.yaml"))
+
+    assert code == 2
+    assert "meters.grid.model: mine.yaml:3: layouts.0.function: Input should be 3 or 4" in printed
+
+
 def test_file_that_does_not_exist_is_told_without_a_line(tmp_path):
     console = Console(file=io.StringIO(), width=200)
 

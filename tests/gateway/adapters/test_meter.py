@@ -120,7 +120,7 @@ async def test_meter_that_refuses_registers_it_does_not_have_is_read_in_pieces()
         first, after_first = await reader.read(), meter.reads
         again = await reader.read()
 
-    assert first == again
+    assert first.currents == again.currents
     assert first.currents == pytest.approx(VALUES.currents)
     assert first.energy_import_wh == 1_000_000.0
     assert meter.reads - after_first == 4  # volts, amperes, watts, hertz

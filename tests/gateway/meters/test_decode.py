@@ -69,6 +69,12 @@ def test_current_without_sign_takes_it_from_the_power_of_its_phase():
     assert [current > 0 for current in values.currents] == [True, False, True]
 
 
+def test_current_with_a_sign_of_its_own_keeps_it():
+    layout = replace(SDM630, signed_currents=True)
+
+    assert decode(layout, SDM630_WORDS).currents == pytest.approx((10.0, 5.0, 0.5))
+
+
 def test_total_power_is_the_sum_where_the_meter_has_no_total():
     words = {address: word for address, word in SDM630_WORDS.items() if address not in (52, 53)}
 

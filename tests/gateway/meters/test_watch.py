@@ -188,6 +188,19 @@ def test_sun_that_comes_and_goes_is_sound():
     assert kinds(watch(), readings) == []
 
 
+def test_power_that_swings_around_nothing_moves_no_counter_and_is_sound():
+    export = replace(GOOD, powers=PhaseValues(-2300, -4600, -6900), power_w=-13_800)
+    readings = [moving(n, export if n % 10 < 5 else GOOD, wh=0) for n in range(5000)]
+
+    assert kinds(watch(), readings) == []
+
+
+def test_nobody_knows_what_flowed_in_a_gap():
+    readings = [moving(n, wh=0) for n in range(200)]
+
+    assert kinds(watch(max_age_s=300), readings, step_s=60.0) == []
+
+
 # Phases.
 
 
@@ -225,6 +238,13 @@ def test_nothing_on_a_phase_on_which_nobody_draws_is_sound(ours):
     dead = replace(GOOD, currents=PhaseValues(10, 0, 30))
 
     assert kinds(watch(), [moving(n, dead) for n in range(90)], ours=ours) == []
+
+
+def test_nothing_on_a_phase_for_a_moment_again_and_again_is_sound():
+    dead = replace(GOOD, currents=PhaseValues(10, 0, 30))
+    readings = [moving(n, GOOD if n % 20 == 0 else dead) for n in range(200)]
+
+    assert kinds(watch(), readings, ours=PhaseCurrents(6, 16, 6)) == []
 
 
 # All together.
