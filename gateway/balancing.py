@@ -17,6 +17,7 @@ from gateway.commissioning.procedure import Procedure
 from gateway.events import ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery
 from gateway.limiters import Limiters
+from gateway.profile_writes import ProfileWrites
 from gateway.site_state import EvseState, SiteState
 from gateway.station_forms import StationForms
 from load_balancer.decision import Decision, LimitCut, MeterBack, MeterLost
@@ -36,6 +37,7 @@ class Deliveries:
 
     def __init__(self, site: Site) -> None:
         self.forms = {name: StationForms.of(station) for name, station in site.stations.items()}
+        self.writes = {name: ProfileWrites() for name in site.stations}
         self._by_key = {
             EvseKey(name, evse_id): LimitDelivery(
                 evse_id,
@@ -44,6 +46,7 @@ class Deliveries:
                 site.site.voltage_v,
                 self.forms[name],
                 site.csms.limit_refresh_s,
+                self.writes[name],
             )
             for name, station in site.stations.items()
             for evse_id, evse in station.evses.items()

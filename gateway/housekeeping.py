@@ -67,6 +67,7 @@ class Housekeeping:
         cloud.note_depth(DepthPoint(at, pending, quarantined))
         cloud.drain_s = parts.outbox.drain_estimate()
         parts.judge_health(self._store_failure())
+        parts.judge_wear(now)
         if self._grid_operator is not None:
             await self._grid_operator.keep()
         if self._journal.is_due(now):

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.commands import SetProfile
+from gateway.profile_writes import WORN_REFRESHES, WORN_RISE_INTERVAL_S, ProfileWrites
 from gateway.station_forms import LITTLE_A, StationForms
 from load_balancer.profiles import (
     ChargingProfile,
@@ -75,6 +76,8 @@ class LimitDelivery:
     voltage_v: float
     forms: StationForms
     refresh_s: float
+    writes: ProfileWrites = field(default_factory=ProfileWrites)
+    """What the station has been sent; shared by its EVSEs."""
     wanted_a: float = 0.0
     is_connected: bool = False
     transaction_id: str | None = None
@@ -185,14 +188,14 @@ class LimitDelivery:
         then_a = min(self.safe_current_a, self.wanted_a)
         self._in_flight = _Sent(self.wanted_a, now + expires_s, then_a)
         self._sent_at, self._must_tell = now, False
+        self.writes.note(now)
         return SetProfile(self.evse_id, self._profile(at, round(expires_s), then_a))
 
     def next_timer(self) -> float | None:
         """Return when `due` may have something without being fed, monotonic seconds."""
         if not self.is_connected or self.transaction_id is None or self._in_flight is not None:
             return None
-        refresh_at = self._sent_at + self.refresh_s
-        return max(self._next_try_at, refresh_at if self._is_told() else self._rise_at())
+        return max(self._next_try_at, self._refresh_at() if self._is_told() else self._rise_at())
 
     @property
     def speaks_watts(self) -> bool:
@@ -242,7 +245,14 @@ class LimitDelivery:
 
     def _rise_at(self) -> float:
         is_rise = self._confirmed is not None and self.wanted_a > self._confirmed.limit_a
-        return self._sent_at + RISE_INTERVAL_S if is_rise else 0.0
+        if not is_rise:
+            return 0.0
+        is_worn = self.writes.is_worn(self._sent_at)
+        return self._sent_at + (WORN_RISE_INTERVAL_S if is_worn else RISE_INTERVAL_S)
+
+    def _refresh_at(self) -> float:
+        periods = WORN_REFRESHES if self.writes.is_worn(self._sent_at) else 1
+        return self._sent_at + periods * self.refresh_s
 
     def _is_due(self, now: float) -> bool:
         if not self.is_connected or self.transaction_id is None or self._in_flight is not None:
@@ -250,7 +260,7 @@ class LimitDelivery:
         if now < self._next_try_at:
             return False
         if self._is_told():
-            return now >= self._sent_at + self.refresh_s
+            return now >= self._refresh_at()
         return now >= self._rise_at()
 
     def _failed(self, now: float) -> None:

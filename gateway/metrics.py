@@ -169,7 +169,10 @@ def _stations(state: SiteState) -> Iterator[Metric]:
     connected = _gauge("station_connected", "1 while the station is connected", ["station"])
     for name, station in state.stations.items():
         connected.add_metric([name], station.is_connected)
-    yield connected
+    writes = _gauge("station_profile_messages", "Profiles sent within a day; flash", ["station"])
+    for name, station in state.stations.items():
+        writes.add_metric([name], station.profile_writes)
+    yield from (connected, writes)
 
 
 def _evses(state: SiteState) -> Iterator[Metric]:

@@ -172,6 +172,16 @@ class Parts:
         )
         self.problem("stations", f"charging stations offline: {', '.join(away)}" if away else "")
 
+    def judge_wear(self, now: float) -> None:
+        """Write down how often stations were sent profiles, and who too often."""
+        worn = []
+        for name, writes in self.deliveries.writes.items():
+            self.state.stations[name].profile_writes = writes.in_a_day(now)
+            if writes.is_worn(now):
+                worn.append(f"{name} {writes.in_a_day(now)}")
+        told = f"charging profiles sent too often in a day: {', '.join(worn)}" if worn else ""
+        self.problem("profile_writes", told)
+
     def problem(self, kind: str, reason: str) -> None:
         """Set, or with an empty reason clear, why the site is degraded."""
         if reason:

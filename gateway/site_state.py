@@ -132,6 +132,8 @@ class StationState:
     firmware: str | None = None
     changed_at: datetime | None = None
     """When it last came or went."""
+    profile_writes: int = 0
+    """Charging profiles sent to it within a day: its flash wears out."""
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """What it does that it should not (mended payloads, ignored limits), for the page."""
 
