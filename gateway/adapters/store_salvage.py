@@ -89,6 +89,8 @@ def _salvage(path: Path, new: sqlite3.Connection, at: datetime) -> dict[str, Los
         with closing(
             store_file.open_to_read(path) if path.exists() else sqlite3.connect(":memory:")
         ) as old:
+            # What can be read of the table of tables is used, though the rest of it cannot.
+            old.execute("PRAGMA writable_schema = ON")
             version = store_schema.version_of(old)
             store_schema.refuse_newer(version)
             if version > 0:
@@ -129,6 +131,10 @@ def _copy(
     select = f"SELECT {names} FROM {table}"  # noqa: S608 - names of our schema
     insert = f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - the same
     loss = Loss()
+    try:
+        old.execute(f"{select} LIMIT 0")
+    except sqlite3.DatabaseError:
+        return Loss(is_cut=True)  # not even where it begins is known
     if len(keys) == 1 and keys[0][1] == "INTEGER":
         numbers = _Numbers.of(old, table, keys[0][0], seen.get(table))
         rows = _numbered(old, f"{select} NOT INDEXED", numbers, columns.index(keys[0][0]), loss)

@@ -197,6 +197,18 @@ async def test_one_broken_page_costs_only_its_own_rows_and_says_how_many(path):
     assert told == f"outbox: {len(lane)} rows kept, up to {5000 - len(lane)} lost"
 
 
+async def test_where_the_table_of_tables_breaks_those_told_before_are_read(path):
+    await fill(path)
+    content = path.read_bytes()
+    overwrite(path, content.index(b"CREATE TABLE journal ") // PAGE * PAGE)
+
+    async with opened(path) as store:
+        assert await ids(store) == list(range(1, 301))
+        assert (await store.load()).slots == (Slot(1, "CP-01", 1),)
+        assert "journal" in store.loss
+        assert "outbox" not in store.loss
+
+
 async def test_what_waits_in_the_write_ahead_log_is_saved_too(path):
     async with opened(path) as store:
         await store.commit(WRITES[:1])
