@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from gateway.adapters.meter_line import ModbusLine, Refused
@@ -19,7 +20,7 @@ from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, decode
 from gateway.meters.health import Doubts, Outage
 from gateway.meters.model import Block, Layout, MeterModel, meter_model
-from gateway.meters.mounting import mounted
+from gateway.meters.mounting import input_of, mounted
 from gateway.meters.plausibility import Bounds
 from gateway.meters.watch import MeterWatch
 from load_balancer.inputs import MeterReading
@@ -203,7 +204,10 @@ async def poll_meter(
             refusal, now = error.reason, clock()
         else:
             now = clock()
-            found = watch.doubts(values, now, listener.drawn(name, now))
+            found = [
+                replace(doubt, quantity=input_of(doubt.quantity, meter))
+                for doubt in watch.doubts(values, now, listener.drawn(name, now))
+            ]
             doubts.take(found, reader.layout, now)
             if found and found[0].is_refused:
                 refusal = found[0].told(reader.layout)

@@ -6,6 +6,7 @@ Pure. The site file says it, so that nobody has to rewire a meter to have its va
 from dataclasses import replace
 
 from gateway.meters.decode import DecodedValues, PhaseValues
+from gateway.meters.model import CURRENTS, POWERS, VOLTAGES, Quantity
 from load_balancer.phases import rotation
 from site_config.model import Meter
 
@@ -32,6 +33,23 @@ def as_the_meter_sees(values: DecodedValues, meter: Meter) -> DecodedValues:
         powers=PhaseValues(*(values.powers[phase] for phase in at)),
     )
     return _inverted(seen) if meter.invert else seen
+
+
+def input_of(quantity: Quantity, meter: Meter) -> Quantity:
+    """Return which of the meter's own values stands for one of its circuit.
+
+    >>> turned = Meter(model="sunspec", url="tcp://h", phases=("L2", "L3", "L1"))
+    >>> input_of(Quantity.CURRENT_L1, turned).value
+    'current_l3'
+    """
+    for row in (CURRENTS, VOLTAGES, POWERS):
+        if quantity in row:
+            return row[rotation(meter.phases).index(row.index(quantity))]
+    swapped = {
+        Quantity.ENERGY_IMPORT: Quantity.ENERGY_EXPORT,
+        Quantity.ENERGY_EXPORT: Quantity.ENERGY_IMPORT,
+    }
+    return swapped.get(quantity, quantity) if meter.invert else quantity
 
 
 def _on_circuit(values: PhaseValues, at: tuple[int, ...]) -> PhaseValues:

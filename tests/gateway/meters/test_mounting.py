@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.meters.decode import DecodedValues, PhaseValues
-from gateway.meters.mounting import as_the_meter_sees, mounted
+from gateway.meters.model import Quantity
+from gateway.meters.mounting import as_the_meter_sees, input_of, mounted
 from site_config.model import Meter
 
 SEEN = DecodedValues(
@@ -38,6 +39,19 @@ def test_inverted_meter_takes_what_it_calls_giving():
     assert values.currents == (-10, -20, 30)
     assert values.voltages == SEEN.voltages
     assert (values.power_w, values.energy_import_wh, values.energy_export_wh) == (-5.0, 7.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "at_the_meter"),
+    [
+        (Quantity.CURRENT_L2, Quantity.CURRENT_L1),
+        (Quantity.VOLTAGE_L1, Quantity.VOLTAGE_L3),
+        (Quantity.ENERGY_IMPORT, Quantity.ENERGY_EXPORT),
+        (Quantity.FREQUENCY, Quantity.FREQUENCY),
+    ],
+)
+def test_register_that_is_named_is_the_one_of_the_meters_own_input(quantity, at_the_meter):
+    assert input_of(quantity, meter(["L2", "L3", "L1"], invert=True)) is at_the_meter
 
 
 amounts = st.builds(PhaseValues, *[st.one_of(st.none(), st.floats(-99, 99))] * 3)
