@@ -79,9 +79,16 @@ def _known_start(draft: Draft, event: TransactionChanged, evse_id: int) -> Trans
             id_token=event.id_token,
         )
     known = draft.table.by_station_id(draft.station_id, event.transaction_id or "")
-    if known is not None and event.at > (known.ended_at or known.started_at):
+    if known is not None and event.told_at > _newest_told(known):
         return None  # the station uses an id again
     return known
+
+
+def _newest_told(known: Transaction) -> datetime:
+    """Return its end, or its start, by the station's own clock."""
+    if known.ended_at is not None:
+        return known.ended_told_at or known.ended_at
+    return known.started_told_at or known.started_at
 
 
 def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int) -> Transaction:

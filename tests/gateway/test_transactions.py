@@ -220,6 +220,35 @@ def test_repeated_start_gets_the_same_number_and_no_second_row():
     assert desk.told() == [STARTED]
 
 
+def shifted(event, by_s: float):
+    """The same word of a station whose clock is corrected, by more the later it arrives."""
+    by = timedelta(seconds=by_s)
+    values = tuple(replace(value, at=value.at + by) for value in event.meter_values)
+    event = replace(event, meter_values=values, clock_shift_s=by_s)
+    return event if isinstance(event, MetersSampled) else replace(event, at=event.at + by)
+
+
+@pytest.mark.parametrize("version", [V16, V201])
+def test_repeated_word_is_one_row_though_its_clock_is_corrected_by_another_second(version):
+    desk = Desk()
+    name = None if version == V16 else "754A2AB3"
+    started = replace(start(register_wh=100), transaction_id=name)
+    number = desk.hear(shifted(started, 3600), version=version).transaction.number
+    desk.hear(shifted(meters(number, 10, "106"), 3600), version=version)
+
+    again = desk.hear(shifted(started, 3607), version=version)
+    desk.hear(shifted(meters(number, 10, "106"), 3607), version=version)
+    desk.restart()
+    desk.hear(shifted(meters(number, 10, "106"), 3609), version=version)
+    desk.hear(shifted(started, 3609), version=version)
+
+    assert again.is_duplicate
+    assert again.transaction.number == number
+    assert desk.told() == [STARTED, UPDATED]
+    kept = desk.transactions[number]
+    assert (kept.started_at, kept.started_told_at) == (at(3600), at(0))
+
+
 def test_who_could_not_store_must_be_asked_again_and_answers_as_for_the_first_time():
     desk = Desk()
     desk.books.apply("A", V16, start(), now_utc=at(0), is_cloud_connected=True)  # the disk is full

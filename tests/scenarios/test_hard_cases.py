@@ -11,6 +11,7 @@ from gateway.simulation.cars import Car
 from gateway.simulation.quirks import Quirks
 from site_config.model import Role
 from tests.scenarios.cloud_words import VERSIONS, heard, is_blameless, words_of
+from tests.scenarios.conftest import PATIENCE_S
 
 PAIRS = [
     pytest.param(station, cloud, id=f"station {station[4:]}, cloud {cloud[4:]}")
@@ -130,9 +131,10 @@ async def test_E05_FR_03_refused_token_may_take_its_last_energy_and_then_none(
         await bench.settled()
         assert depot.evse("CP-01").limited_by.rule != "not_authorized"
         assert bench.limit_a() >= 6
-        while depot.evse("CP-01").limited_by.rule != "not_authorized":
-            bench.pass_time(8)
-            await bench.settled()
+        async with asyncio.timeout(PATIENCE_S):
+            while depot.evse("CP-01").limited_by.rule != "not_authorized":
+                bench.pass_time(8)
+                await bench.settled()
         await depot.until(lambda: bench.limit_a() == 0)
         bench.pass_time(3)
         await bench.settled()
@@ -379,3 +381,47 @@ async def test_queue_of_a_station_under_a_foreign_number_is_billed_once(
         assert billed == truth
         assert depot.gateway.outbox.depth().quarantined == 0
         assert is_blameless(depot.cloud, bench)
+
+
+@pytest.mark.parametrize("cloud_version", VERSIONS)
+async def test_transaction_of_a_station_that_left_the_site_file_is_closed_at_the_next_start(
+    depot_of, cloud_version
+):
+    async with depot_of(cloud_version) as depot:
+        bench = await depot.station("CP-01", "ocpp1.6")
+        await depot.registered()
+        await bench.charge(Car())
+        await depot.delivered()
+        await depot.stop()
+
+        others = {name: one for name, one in depot.site.stations.items() if name != "CP-01"}
+        depot.site = depot.site.model_copy(update={"stations": others})
+        await depot.start_again()
+        await depot.cloud.until(lambda: not depot.cloud.transactions[0].is_running, timeout_s=20)
+
+        (booked,) = depot.cloud.transactions
+        (found,) = await depot.gateway.operations.transactions(None, None)
+        assert found.is_estimated
+        assert (booked.stop_reason, booked.stop_wh) == ("Other", found.register_last_wh)
+        assert is_blameless(depot.cloud)
+
+
+async def test_station_away_and_silent_for_days_ends_its_transaction(depot_of):
+    csms = {"listen": "127.0.0.1:0", "close_silent_after_s": 86_400}
+    async with depot_of("ocpp2.0.1", csms=csms) as depot:
+        bench = await depot.station("CP-01", "ocpp2.0.1")
+        await depot.registered()
+        await bench.charge(Car())
+        bench.link.go_away()
+        await depot.until(lambda: not depot.gateway.state.stations["CP-01"].is_connected)
+
+        depot.clock.now += 86_300
+        depot.clock.skipped_s += 700
+        await depot.registered()
+        assert depot.evse("CP-01").transaction_id is not None
+        depot.clock.now += 200
+        await depot.cloud.until(lambda: not depot.cloud.transactions[0].is_running, timeout_s=20)
+
+        assert depot.cloud.transactions[0].stop_reason == "Other"
+        assert depot.evse("CP-01").transaction_id is None
+        assert is_blameless(depot.cloud)
