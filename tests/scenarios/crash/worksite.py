@@ -193,10 +193,10 @@ class Worksite:
         }
         self._site_file.write_text(yaml.safe_dump(site | sections))
 
-    async def lay_out(self):
+    async def lay_out(self, settings):
         """Make the database as an impatient cloud would leave it."""
         store = await open_store(self.database)
-        await store.commit([SaveSetting(key, value) for key, value in IMPATIENT.items()])
+        await store.commit([SaveSetting(*setting) for setting in (IMPATIENT | settings).items()])
         await store.close()
 
     async def bear(self, *words, grace_s=None):
@@ -380,15 +380,18 @@ def _stray(cloud, evse):
 
 
 @asynccontextmanager
-async def worksite(folder, version, nursery, versions=("ocpp1.6", "ocpp2.0.1")):
-    """A site before a cloud of `version`; the gateway does not run yet."""
+async def worksite(folder, version, nursery, versions=("ocpp1.6", "ocpp2.0.1"), **settings):
+    """A site of stations of `versions` before a cloud of `version`; the gateway does not run yet.
+
+    `settings`: names and values as the cloud would have set them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     wall = WallClock(folder / "wall")
     behaviour = CloudBehaviour(evse_count=len(versions))
     async with Cloud(protocols=[version], behaviour=behaviour, wall_clock=wall) as cloud:
         site = Worksite(folder, version, nursery, cloud, versions)
         try:
-            await site.lay_out()
+            await site.lay_out(settings)
             site.write_site()
             yield site
         finally:
