@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import IO
 
@@ -217,6 +218,9 @@ def keep_aside(path: Path, word: str) -> Path | None:
     if not path.exists() or path.stat().st_size == 0:
         return None
     aside = path.with_name(f"{path.name}.{word}")
+    if aside.exists() and aside.samefile(path):
+        return aside  # what came after was cut off, and is tried again within the second
+    aside = _free(aside)
     wal, wal_aside = (one.with_name(one.name + "-wal") for one in (path, aside))
     try:
         if wal.exists():
@@ -231,6 +235,12 @@ def keep_aside(path: Path, word: str) -> Path | None:
             half.unlink(missing_ok=True)
         raise
     return aside
+
+
+def _free(path: Path) -> Path:
+    """Return the path, numbered if there is such a file: what was kept is never overwritten."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(found for found in chain([path], numbered) if not found.exists())
 
 
 def _next(path: Path) -> Path:

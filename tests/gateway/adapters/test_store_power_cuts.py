@@ -136,3 +136,16 @@ async def test_killed_before_any_touch_of_a_file_loses_nothing(tmp_path, command
         for place in places:
             copy = place / "copy.db"
             assert copy.read_bytes() == before or await ids(copy) == OLD
+
+
+def test_what_was_kept_aside_within_the_same_second_is_not_overwritten(tmp_path):
+    path = tmp_path / "gateway.db"
+    path.write_text("first")
+    first = store_file.keep_aside(path, "replaced")
+    assert store_file.keep_aside(path, "replaced") == first
+
+    path.unlink()
+    path.write_text("second")
+    second = store_file.keep_aside(path, "replaced")
+
+    assert (first.read_text(), second.read_text()) == ("first", "second")

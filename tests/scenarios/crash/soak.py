@@ -25,11 +25,17 @@ from tests.scenarios.crash.worksite import Nursery, until, worksite
 
 STATIONS = ("ocpp1.6", "ocpp2.0.1") * 4
 VERSIONS = ("ocpp1.6", "ocpp2.0.1")
-KILL_AFTER_S = (0.1, 1.2)
+TICK_S = 0.01
+"""In which a second passes on the site."""
+EARLY = 0.3
+"""Share of the kills that do not wait until the stations are back."""
+KILL_EARLY_S, KILL_LATE_S = (0.02, 0.4), (0.0, 1.0)
 DROP_AFTER_S = (0.3, 1.5)
 AWAY_S = (0.1, 0.6)
 LATENCY_S = 0.01
 """Of the cloud, so that a death often finds a CALL without its answer."""
+LAST_PATIENCE_S = 120.0
+"""Until all is told, after the last kill."""
 TOLD_EVERY = 10
 """Kills from one line of progress to the next."""
 HOLD_S = 0.05
@@ -81,7 +87,7 @@ class Soak:
         driving = [asyncio.create_task(self._drive(actor)) for actor in self.site.actors]
         try:
             for _ in range(kills):
-                await asyncio.sleep(self.dice.uniform(*KILL_AFTER_S))
+                await self._wait_for_the_moment()
                 await self.site.kill()
                 self.kills += 1
                 self.progress(self)
@@ -89,11 +95,19 @@ class Soak:
             self._is_over = True
             await dropping
             await asyncio.gather(*driving)
-            await self.site.settled()
+            await self.site.settled(LAST_PATIENCE_S)
         finally:
             for task in (ticking, dropping, *driving):
                 task.cancel()
             await asyncio.gather(ticking, dropping, *driving, return_exceptions=True)
+
+    async def _wait_for_the_moment(self):
+        if self.dice.random() < EARLY:
+            await asyncio.sleep(self.dice.uniform(*KILL_EARLY_S))
+            return
+        talks = [actor.station.talk for actor in self.site.actors]
+        await until(lambda: all(talk.is_online for talk in talks))
+        await asyncio.sleep(self.dice.uniform(*KILL_LATE_S))
 
     async def _tick(self):
         site = self.site
@@ -101,7 +115,7 @@ class Soak:
             site.wall.pass_by(1.0)
             for actor in site.actors:
                 actor.link.tick()
-            await asyncio.sleep(0.004)
+            await asyncio.sleep(TICK_S)
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOLD_S):
                     await until(lambda: not any(actor.is_waiting for actor in site.actors))

@@ -54,9 +54,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-async def until(condition):
+async def until(condition, patience_s=PATIENCE_S):
     """Wait for something in other processes, which tell nobody: looked at often."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(patience_s):
         while not condition():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.005)
 
@@ -275,10 +275,10 @@ class Worksite:
 
     # What happens.
 
-    async def online(self):
+    async def online(self, patience_s=PATIENCE_S):
         """The stations are connected, and nothing is left to say."""
         talks = [actor.station.talk for actor in self.actors]
-        await until(lambda: all(talk.is_online and not talk.pending for talk in talks))
+        await until(lambda: all(talk.is_online and not talk.pending for talk in talks), patience_s)
 
     async def begin(self, actor, token):
         """Plug in, show a card; again where a crash has swallowed the question or its answer."""
@@ -298,10 +298,10 @@ class Worksite:
             actor.link.unplug(1)
             await self.pass_by(1.0)
 
-    async def settled(self):
+    async def settled(self, patience_s=PATIENCE_S):
         """All has been told: the outbox is empty, on disk too."""
-        await self.online()
-        await until(lambda: self.count("outbox") == 0)
+        await self.online(patience_s)
+        await until(lambda: self.count("outbox") == 0, patience_s)
 
     # What can be seen.
 
