@@ -11,7 +11,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks import bench_balancer, bench_cut, bench_gateway, bench_store, bench_wire
+from tests.benchmarks import (
+    bench_balancer,
+    bench_cut,
+    bench_gateway,
+    bench_outage,
+    bench_store,
+    bench_wire,
+)
 from tests.benchmarks.support import console
 
 STORE_MESSAGES = 10_000

@@ -5,25 +5,19 @@ rows in the table today.
 """
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from gateway import records
 from gateway.adapters.store import open_store
-from gateway.records import (
-    Confirm,
-    Enqueue,
-    ForgetJourneys,
-    MarkSent,
-    Quarantine,
-    Release,
-    SetAside,
-)
+from gateway.records import Confirm, Enqueue, MarkSent, Quarantine
 
 NUMBER = 7
 """Every number of an example, so that they refer to one another."""
@@ -34,22 +28,15 @@ _PLAIN = {bool: True, int: NUMBER, float: 1.5, str: "x", bytes: b'["x", {}]', da
 
 CHANGES: tuple[type, ...] = get_args(records.Write)
 
-PREPARED: dict[type, tuple[type, ...]] = {
-    Enqueue: (),
-    SetAside: (),
-    Release: (Enqueue, Quarantine),
-    ForgetJourneys: (Enqueue, MarkSent, Confirm),
-}
-"""What must be there for a change to change anything. Else what forgets or deletes finds one of
-everything that is kept, and the others find a waiting row."""
-
-
-def _prepared(change: type) -> tuple[type, ...]:
-    if change in PREPARED:
-        return PREPARED[change]
-    if change.__name__.startswith(("Forget", "Delete")):
-        return tuple(kind for kind in CHANGES if kind.__name__.startswith(("Save", "Append")))
-    return (Enqueue,)
+_KEPT = tuple(kind for kind in CHANGES if kind.__name__.startswith(("Save", "Append", "Log")))
+BEFORE: tuple[tuple[type, ...], ...] = (
+    (),
+    (Enqueue,),
+    (Enqueue, Quarantine),
+    (Enqueue, MarkSent, Confirm),
+    _KEPT,
+)
+"""What may have to be there for a change to change anything."""
 
 
 def example_of(kind: Any) -> Any:
@@ -69,14 +56,24 @@ def example_of(kind: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return next(iter(kind))
     fields = {name: example_of(hint) for name, hint in get_type_hints(kind).items()}
-    later = {name: LATER for name in fields if name.endswith("before")}
-    return kind(**fields | later)
+    fields |= {name: LATER for name in fields if name.endswith("before")}
+    fields |= {name: NUMBER - 1 for name in fields if name == "seq_no"}  # the next one is NUMBER
+    return kind(**fields)
 
 
-def prepare(path: str, change: type) -> None:
-    """Make a store in which `change` has something to change."""
-    writes = [example_of(kind) for kind in _prepared(change)]
-    asyncio.run(_commit(path, writes))
+def prepare(path: Path, change: type) -> bool:
+    """Make a store in which `change` has something to change; return whether that is possible.
+
+    What is there afterwards stands in `whole.db` beside it.
+    """
+    for kinds in BEFORE:
+        path.unlink(missing_ok=True)
+        asyncio.run(_commit(str(path), [example_of(kind) for kind in kinds]))
+        whole = Path(shutil.copy(path, path.with_name("whole.db")))
+        commit(str(whole), change.__name__)
+        if everything(str(whole)) != everything(str(path)):
+            return True
+    return False
 
 
 def commit(path: str, name: str) -> None:

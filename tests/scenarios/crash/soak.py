@@ -32,7 +32,7 @@ EARLY = 0.3
 KILL_EARLY_S, KILL_LATE_S = (0.02, 0.4), (0.0, 1.0)
 DROP_AFTER_S = (0.3, 1.5)
 AWAY_S = (0.1, 0.6)
-LATENCY_S = 0.01
+LATENCY_S = 0.04
 """Of the cloud, so that a death often finds a CALL without its answer."""
 LAST_PATIENCE_S = 120.0
 """Until all is told, after the last kill."""
