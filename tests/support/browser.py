@@ -47,6 +47,10 @@ def chromium_or_skip() -> str:
     pytest.skip(reason)
 
 
+class Navigated(Exception):
+    """The page was left while it was asked."""
+
+
 class Page:
     """One tab."""
 
@@ -98,6 +102,8 @@ class Page:
             message["sessionId"] = self._session
         await self._socket.send(json.dumps(message))
         result = await asyncio.wait_for(answer, PATIENCE_S)
+        if "navigated" in result.get("error", {}).get("message", ""):
+            raise Navigated(method)
         assert "error" not in result, f"{method}: {result['error']}"
         return result["result"]
 
@@ -141,12 +147,14 @@ class Page:
 
     async def _try(self, script: str) -> Any:
         """A page on its way may have nothing to look at yet: that is no value."""
-        return await self.evaluate(
-            f"""(() => {{
-                try {{ const found = ({script}); return found instanceof Node || found; }}
-                catch {{ return null; }}
-            }})()"""
-        )
+        with contextlib.suppress(Navigated):
+            return await self.evaluate(
+                f"""(() => {{
+                    try {{ const found = ({script}); return found instanceof Node || found; }}
+                    catch {{ return null; }}
+                }})()"""
+            )
+        return None
 
     async def text(self, selector: str) -> str:
         found: str = await self.wait_for(
@@ -159,7 +167,8 @@ class Page:
         wanted = f"""[...document.querySelectorAll({json.dumps(selector)})]
             .find((each) => each.innerText.includes({json.dumps(text)}))"""
         await self.wait_for(wanted + " !== undefined")
-        await self.evaluate(wanted + ".click()")
+        with contextlib.suppress(Navigated):  # it leads to another page, at once
+            await self.evaluate(wanted + ".click()")
 
     async def type(self, selector: str, text: str) -> None:
         """Put text into a field as a keyboard would, replacing what is there."""
