@@ -1,5 +1,6 @@
 """On a whole site: every message of a transaction can be followed from the station to the cloud."""
 
+import asyncio
 import json
 
 import httpx
@@ -9,6 +10,7 @@ from gateway.adapters.store_journeys import NO_MESSAGE
 from gateway.operations import TraceQuery
 from gateway.simulation.cars import Car
 from tests.interop.transcripts import Transcript
+from tests.scenarios.conftest import PATIENCE_S
 
 WEB = {
     "listen": "127.0.0.1:0",
@@ -41,9 +43,9 @@ async def test_a_transaction_is_followed_frame_by_frame(depot_of, version):
         await bench.settled()
         await bench.leave()
         await depot.delivered()
-        await depot.gateway.speech.settle_down()
-
         (transaction,) = (await asked(depot, "/transactions")).json()
+        await steps_once(depot, transaction["number"], is_confirmed)
+
         journey = (await asked(depot, f"/transactions/{transaction['number']}/journey")).json()
         recording = (await asked(depot, "/messages?format=jsonl&limit=50000")).text
 
@@ -59,6 +61,20 @@ async def test_a_transaction_is_followed_frame_by_frame(depot_of, version):
             assert step["cloud_message_id"] in to_cloud
             assert step["received_at"] <= step["sent_at"] <= step["settled_at"]
         assert recorded(recording, depot).transactions
+
+
+def is_confirmed(steps):
+    return all(step.state == "confirmed" for step in steps)
+
+
+async def steps_once(depot, number, condition):
+    """Return the steps of a journey once they are as they should be: their commit may be late."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            steps = (await depot.gateway.operations.journey(number)).steps
+            if condition(steps):
+                return steps
+            await asyncio.sleep(0.02)
 
 
 def recorded(text, depot):
@@ -83,10 +99,24 @@ async def test_what_waits_is_seen_and_its_end_once_the_cloud_is_back(depot_of):
 
         await depot.cloud.come_back()
         await depot.delivered()
-        await depot.gateway.speech.settle_down()
-        back = (await depot.gateway.operations.journey(number)).steps
+        back = await steps_once(depot, number, is_confirmed)
 
         assert (away.kind, away.state, away.is_offline) == ("Ended", "waiting", True)
-        assert [step.state for step in back] == ["confirmed"] * len(back)
         assert back[-1].row_id == away.row_id
         assert back[-1].station_message_id == away.station_message_id
+
+
+async def test_after_three_months_the_way_is_forgotten_and_the_transaction_is_not(depot_of):
+    async with depot_of("ocpp1.6") as depot:
+        await depot.registered()
+        bench = await depot.station("CP-01", "ocpp1.6")
+        await bench.charge(Car())
+        await bench.leave()
+        await depot.delivered()
+        (transaction,) = await depot.gateway.operations.transactions(None, None)
+        assert await steps_once(depot, transaction.number, is_confirmed)
+
+        depot.clock.now += 91 * 24 * 3600
+        depot.clock.skipped_s += 3601
+
+        assert await steps_once(depot, transaction.number, lambda steps: not steps) == ()
