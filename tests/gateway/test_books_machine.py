@@ -114,6 +114,8 @@ class BooksMachine(RuleBasedStateMachine):
         self.by_fact: dict[int, Word] = {}
         self.discarded: set[int] = set()
         self.ever_quarantined: set[int] = set()
+        self.given: dict[int, str] = {}
+        """By start: the number a 1.6 cloud has answered with."""
         self.was_blocked = False
         self.is_disk_slow = False
 
@@ -283,6 +285,8 @@ class BooksMachine(RuleBasedStateMachine):
         answer = self._take(call, verdict)
         if call.action in BILLING:
             self.cloud.forget(said(call.action, call.payload).facts)
+        if call.action == "StartTransaction":
+            self.given[call.payload["meterStart"]] = str(answer["transactionId"])
         self.world.answer(answer)
         self._go_on()
 
@@ -362,6 +366,8 @@ class BooksMachine(RuleBasedStateMachine):
             starts = {self.by_fact[fact].transaction.words[0].fact for fact in told.facts}
             [start] = starts
             assert start in self.cloud.taken or start in self.ever_quarantined
+            if self.version == V16 and start in self.given and told.name is not None:
+                assert told.name == self.given[start], "not the number the cloud gave"
 
     def _rows_of(self, facts):
         return [id_ for id_, row in self._rows().items() if set(facts) & set(_facts(row))]
