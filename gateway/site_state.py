@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.charging_wishes import ChargingWish
 from gateway.events import ChargingState, ConnectorStatus
-from load_balancer.decision import Decision
+from load_balancer.decision import Decision, Turn
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason
@@ -116,6 +116,8 @@ class EvseState:
     energy_wh: float | None = None
     """Delivered in the running transaction, else in the last one."""
     limited_by: Reason | None = None
+    turn: Turn | None = None
+    """Its place among those who wait for current; None: it does not wait."""
     wish: ChargingWish | None = None
     """What its driver wants; None: unknown."""
     error: str | None = None
@@ -198,7 +200,7 @@ class SiteState:
         """Take over what the balancer decided."""
         for key, limit in decision.limits.items():
             evse = self.stations[key.station_id].evses[key.evse_id]
-            evse.limit_a, evse.limited_by = limit.limit_a, limit.reason
+            evse.limit_a, evse.limited_by, evse.turn = limit.limit_a, limit.reason, limit.turn
         for name, circuit in decision.circuits.items():
             state = self.circuits[name]
             state.limit, state.measured = circuit.limit, circuit.measured
@@ -275,6 +277,7 @@ def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
         "energy_wh": evse.energy_wh,
         "wish": _wish(evse.wish),
         "limited_by": _reason(evse.limited_by, now, now_utc),
+        "turn": _turn(evse.turn, now, now_utc),
     }
 
 
@@ -283,6 +286,13 @@ def _wish(wish: ChargingWish | None) -> dict[str, Any] | None:
         return None
     departs_at = wish.departs_at.isoformat(timespec="seconds") if wish.departs_at else None
     return {"energy_wh": wish.energy_wh, "departs_at": departs_at, "told_by": wish.told_by}
+
+
+def _turn(turn: Turn | None, now: float, now_utc: datetime) -> dict[str, Any] | None:
+    if turn is None:
+        return None
+    expected_at = now_utc + timedelta(seconds=turn.expected_at - now)
+    return {"place": turn.place, "expected_at": expected_at.isoformat(timespec="seconds")}
 
 
 def _reason(reason: Reason | None, now: float, now_utc: datetime) -> dict[str, Any] | None:

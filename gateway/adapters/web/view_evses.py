@@ -10,7 +10,6 @@ from gateway.adapters.web.wording import Clock, duration, since, time_of_day
 from gateway.events import ChargingState, ConnectorStatus
 from gateway.site_state import EvseState, SiteState, StationState
 from load_balancer.phases import PhaseCurrents
-from load_balancer.reasons import Reason
 
 Chip = tuple[str, str, str]
 """Kind, tone of the colour, text."""
@@ -47,7 +46,7 @@ def evse_rows(state: SiteState, clock: Clock) -> dict[str, dict[str, Any]]:
             "circuit": state.site.stations[station_id].circuit,
             **_state(station, evse, clock),
             **_numbers(evse, state.site.site.voltage_v),
-            "why": _why(evse.limited_by, clock) if evse.transaction_id else None,
+            "why": _why(evse, clock) if evse.transaction_id else None,
             "details": _details(station, evse, clock),
         }
     return rows
@@ -92,11 +91,16 @@ def _currents(measured: PhaseCurrents | None) -> str | None:
     return " · ".join(f"{current_a:.1f}" for current_a in measured) if measured else None
 
 
-def _why(reason: Reason | None, clock: Clock) -> dict[str, str] | None:
+def _why(evse: EvseState, clock: Clock) -> dict[str, str] | None:
+    reason, turn = evse.limited_by, evse.turn
     if reason is None:
         return None
+    text = reason.sentence()
+    if turn is not None:
+        expected = time_of_day(clock.at(turn.expected_at), clock)
+        text += f" Number {turn.place} in the queue, its turn should come at {expected}."
     return {
-        "text": reason.sentence(),
+        "text": text,
         "since": f"Since {time_of_day(clock.at(reason.since), clock)}.",
     }
 

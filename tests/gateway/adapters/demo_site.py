@@ -33,6 +33,7 @@ from gateway.records import (
 )
 from gateway.site_state import EvseState, HistoryPoint, SiteState
 from gateway.trace_search import wanted
+from load_balancer.decision import Turn
 from load_balancer.inputs import MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingEvidence
 from load_balancer.phases import ZERO, PhaseCurrents
@@ -120,6 +121,7 @@ def _occupy(evse: EvseState, number: int, circuit: str) -> None:
     if kind == 2:
         evse.charging_state, evse.limit_a, evse.measured = ChargingState.SUSPENDED_EVSE, 0.0, ZERO
         evse.limited_by = Reason(Rule.MINIMUM_UNAVAILABLE, circuit, "L2", 4.2, 6.0, NOW - 95)
+        evse.turn = Turn(1, NOW + 540)
         return
     if kind == 4:
         evse.charging_state, evse.limit_a, evse.measured = ChargingState.SUSPENDED_EV, 16.0, ZERO

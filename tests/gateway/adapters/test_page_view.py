@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.web import page_limit, wording
 from gateway.adapters.web.page_limit import FOREVER, HOUR, TOMORROW, ends_at
 from gateway.adapters.web.view import changes, circuit_order, plot_history, view_of
 from gateway.events import ChargingState, ConnectorStatus
+from gateway.site_state import snapshot
 from load_balancer.phases import PhaseCurrents
 from tests.gateway.adapters.demo_site import (
     NOON,
@@ -42,6 +43,7 @@ def told(page, news):
     return page
 
 
+@settings(deadline=None)
 @given(
     measured=st.lists(st.sampled_from([0.0, 16.0, 31.5]), min_size=10, max_size=10),
     statuses=st.lists(st.sampled_from([None, *ConnectorStatus]), min_size=10, max_size=10),
@@ -177,3 +179,20 @@ def test_a_limit_ends_by_the_clock_on_the_sites_wall(choice, now_utc, end):
 @pytest.mark.parametrize("module", [page_limit, wording])
 def test_the_examples_in_the_docstrings_are_true(module):
     assert doctest.testmod(module).failed == 0
+
+
+def test_who_waits_for_current_sees_his_place_and_when_his_turn_should_come():
+    rows = looked_at(busy_state())["evses"].values()
+
+    texts = [row["why"]["text"] for row in rows if row["why"] and "queue" in row["why"]["text"]]
+    expected = f"{(NOON + timedelta(seconds=540)).astimezone(ZoneInfo('Europe/Berlin')):%H:%M}"
+    said = f" Number 1 in the queue, its turn should come at {expected}."
+    assert texts and all(text.endswith(said) for text in texts)
+    turns = [
+        evse["turn"]
+        for station in snapshot(busy_state(), NOW, NOON)["stations"].values()
+        for evse in station["evses"].values()
+        if evse["turn"]
+    ]
+    at = (NOON + timedelta(seconds=540)).isoformat(timespec="seconds")
+    assert turns and all(turn == {"place": 1, "expected_at": at} for turn in turns)
