@@ -40,6 +40,9 @@ BY_KIND = {
     "stations": Advice("warn", "Look at their power and network; what they may draw is reserved."),
     "meter": Advice("warn", "Look at its power, cable and address; limits are safe until then."),
     "meter_doubt": Advice("warn", "Compare it with its display, its wiring and its transformers."),
+    "profile_writes": Advice(
+        "warn", "Limits change too often for flash memory: raise csms.limit_refresh_s."
+    ),
     "clock": Advice("warn", "Look at the gateway's time server; times are never changed silently."),
     "backup": Advice("warn", "Look at the room and the rights of the place where backups go."),
     "mqtt": Advice("warn", "Look at the broker and its address in the site file."),
