@@ -8,11 +8,10 @@ so its slots begin on the quarter of an hour.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import floor, inf
 from typing import Literal
 
-from gateway.circuit_limits import CircuitLimits
+from gateway.simulation.day_limits import DayLimits
 from gateway.simulation.day_plant import IDEAL, REALISTIC, Draws, LaggingMeter, Outlet, Visit
 from gateway.simulation.day_record import Crowd, Record
 from gateway.simulation.day_sessions import Session
@@ -60,7 +59,7 @@ class Day:
             for node in self._tree.evses
         }
         self._meter = LaggingMeter(self._draws.meter_delay_s())
-        self._windows = CircuitLimits(site, ())
+        self._limits = DayLimits(site, self._tree)
         self._coming = sorted(sessions, key=lambda session: session.arrival, reverse=True)
         self._first_at = self._coming[-1].arrival
         self._last_at = max(session.departure for session in sessions)
@@ -119,12 +118,11 @@ class Day:
         self._flows_a = flows_a
 
     def _inputs(self, now: float) -> SiteInputs:
-        at = datetime.fromtimestamp(now, UTC)
         circuits = tuple(
             CircuitInput(
                 circuit.id,
                 self._meter.reading(circuit.index, now) if circuit.meter is not None else None,
-                self._windows.ceilings(circuit.id, at),
+                self._limits.ceilings(circuit.id, now),
             )
             for circuit in self._tree.circuits
         )

@@ -16,6 +16,7 @@ from rich.text import Text
 from gateway.check import print_mistakes
 from gateway.meters.model import known_models
 from gateway.simulation.day import Day, Weather
+from gateway.simulation.day_limits import left_out
 from gateway.simulation.day_optimum import SolverMissing, optimum_wh
 from gateway.simulation.day_plot import PlotterMissing, save_plot
 from gateway.simulation.day_record import Record, figures_of
@@ -55,6 +56,8 @@ def simulate_day(site_file: Path, sessions_file: Path, weather: Weather, outputs
         for mistake in error.mistakes:
             notes.print(Text(f"{sessions_file}:{mistake}", "red"), soft_wrap=True)
         return EXIT_MISTAKES
+    if keys := left_out(site):
+        notes.print(Text(f"not simulated: {', '.join(keys)}", "yellow"), soft_wrap=True)
     day = Day(site, sessions, weather)
     began = time.perf_counter()
     bar = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

@@ -7,16 +7,12 @@ real balancer quite reaches it. Currents A RMS per phase, energies Wh.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
-from gateway.circuit_limits import CircuitLimits
+from gateway.simulation.day_limits import DayLimits
 from gateway.simulation.day_sessions import Session
 from load_balancer.circuits import CircuitTree
 from site_config.model import Site
-
-DAY_S = 86_400.0
 
 
 class SolverMissing(Exception):
@@ -61,7 +57,7 @@ class _Program:
         """The most for each row's sum."""
         tree = CircuitTree(site)
         nodes = {evse.key: evse for evse in tree.evses}
-        limits = _Limits(site, tree)
+        limits = DayLimits(site, tree)
         instants = limits.instants(sessions)
         spans = list(pairwise(instants))
         numbers = {at: number for number, at in enumerate(instants)}
@@ -92,34 +88,3 @@ class _Program:
         self.rows.append(row)
         self.columns.append(column)
         self.values.append(1.0)
-
-
-class _Limits:
-    """What each conductor may carry, and when that changes."""
-
-    def __init__(self, site: Site, tree: CircuitTree) -> None:
-        self._tree, self._circuits = tree, CircuitLimits(site, ())
-        self._zone = ZoneInfo(site.site.timezone)
-        self._windows = [w for circuit in site.circuits.values() for w in circuit.limit_windows]
-
-    def instants(self, sessions: Sequence[Session]) -> list[float]:
-        """Return when cars come or go, and windows open or close meanwhile, in order."""
-        instants = {at for session in sessions for at in (session.arrival, session.departure)}
-        first, last = min(instants), max(instants)
-        day, last_day = self._date(first - DAY_S), self._date(last + DAY_S)
-        while self._windows and day <= last_day:
-            for window in self._windows:
-                for clock in (window.start, window.end):
-                    at = datetime.combine(day, clock, self._zone).timestamp()
-                    if first < at < last:
-                        instants.add(at)
-            day += timedelta(days=1)
-        return sorted(instants)
-
-    def _date(self, at: float) -> date:
-        return datetime.fromtimestamp(at, self._zone).date()
-
-    def of(self, node: int, at: float) -> float:
-        circuit = self._tree.circuits[node // 3]
-        ceilings = self._circuits.ceilings(circuit.id, datetime.fromtimestamp(at, UTC))
-        return min([circuit.rating[node % 3], *(ceiling.value_a for ceiling in ceilings)])

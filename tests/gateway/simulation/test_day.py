@@ -110,6 +110,20 @@ def test_a_schedule_window_lowers_the_limit_and_the_optimum():
     assert best_wh == pytest.approx((16 + 8) / 2 * VOLTAGE_V)
 
 
+def test_a_contract_binds_the_balancer_and_the_optimum():
+    config = site(
+        {"grid": {"rating_a": 32, "contract_a": 10}},
+        {"S0": {"circuit": "grid", "safe_current_a": 0, "evses": {1: {}}}},
+    )
+    car = row("S0", "09:00", "10:00", 99_999)
+
+    _, delivered_wh = live(config, car)
+
+    assert delivered_wh == pytest.approx([10 * VOLTAGE_V], rel=0.001)
+    best_wh = optimum_wh(config, read_sessions(f"{HEADING}\n{car}", config))
+    assert best_wh == pytest.approx(10 * VOLTAGE_V)
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("is_realistic", [False, True])
 def test_nobody_beats_the_clairvoyant(policy, is_realistic):
