@@ -32,10 +32,10 @@ EARLY = 0.3
 KILL_EARLY_S, KILL_LATE_S = (0.02, 0.4), (0.0, 1.0)
 DROP_AFTER_S = (0.3, 1.5)
 AWAY_S = (0.1, 0.6)
-LATENCY_S = 0.04
+LATENCY_S = 0.01
 """Of the cloud, so that a death often finds a CALL without its answer."""
 LAST_PATIENCE_S = 120.0
-"""Until all is told, after the last kill."""
+"""For the stations' last words, and from one row that has left to the next."""
 TOLD_EVERY = 10
 """Kills from one line of progress to the next."""
 HOLD_S = 0.05
@@ -95,11 +95,18 @@ class Soak:
             self._is_over = True
             await dropping
             await asyncio.gather(*driving)
-            await self.site.settled(LAST_PATIENCE_S)
+            await self._all_told()
         finally:
             for task in (ticking, dropping, *driving):
                 task.cancel()
             await asyncio.gather(ticking, dropping, *driving, return_exceptions=True)
+
+    async def _all_told(self):
+        """However much has piled up: as long as it becomes less."""
+        site = self.site
+        await site.online(LAST_PATIENCE_S)
+        while (waiting := site.count("outbox")) > 0:
+            await until(lambda before=waiting: site.count("outbox") < before, LAST_PATIENCE_S)
 
     async def _wait_for_the_moment(self):
         if self.dice.random() < EARLY:
