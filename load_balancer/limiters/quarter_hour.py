@@ -68,7 +68,8 @@ class QuarterHour:
             power_w: of the newest reading, import positive; None: the meter is lost.
             taken_at: when it was taken; one that was taken in already is not new.
         """
-        since = self._counted_to or at
+        # Before the first step nobody counted: as if the limit had flowed since the quarter began.
+        since = self._counted_to or quarter_of(at)
         self._counted_to = at
         begins_at = quarter_of(at)
         if begins_at != self.begins_at:
@@ -76,9 +77,11 @@ class QuarterHour:
             since = max(since, begins_at)
         if power_w is not None and taken_at is not None and taken_at != self._read_at:
             self._read_at, self._power_w = taken_at, power_w
-        is_known = self._read_at is not None and now - self._read_at <= LONGEST_GAP_S
+        elapsed_s = max(0.0, (at - since).total_seconds())
+        is_fresh = self._read_at is not None and now - self._read_at <= LONGEST_GAP_S
+        is_known = is_fresh and elapsed_s <= LONGEST_GAP_S
         flowing_w = self._power_w if is_known else max(self._power_w, self.limit_w)
-        self.used_wh += max(0.0, flowing_w) * max(0.0, (at - since).total_seconds()) / 3600
+        self.used_wh += max(0.0, flowing_w) * elapsed_s / 3600
 
     def limit_a(self, now: float) -> float:
         """Return what may flow on each phase now, so that the quarter ends within its limit.

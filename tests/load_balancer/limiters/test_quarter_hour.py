@@ -30,6 +30,15 @@ class Run:
         return self.quarter.limit_a(self.now)
 
 
+@pytest.mark.parametrize("power_w", [None, 0.0], ids=["no reading yet", "little flows now"])
+def test_who_starts_within_a_quarter_takes_its_beginning_for_used(power_w):
+    quarter = QuarterHour("grid", LIMIT_W, 230.0)
+
+    quarter.observe(power_w, 5.0, 5.0, NOON + timedelta(minutes=13))
+
+    assert quarter.limit_a(5.0) == pytest.approx(EVEN_A, abs=0.5)
+
+
 def test_who_draws_just_the_mean_may_go_on_with_it():
     assert Run().live(600, LIMIT_W) == pytest.approx(EVEN_A, abs=0.5)
 
@@ -90,7 +99,7 @@ def test_what_an_earlier_quarter_used_is_gone():
 
     quarter.observe(0.0, 5.0, 5.0, NOON + timedelta(minutes=16))
 
-    assert quarter.used_wh == 0.0
+    assert quarter.used_wh == pytest.approx(LIMIT_W * 60 / 3600)
 
 
 def test_it_is_told_rarely_while_little_changes():
