@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= auto
 
-.PHONY: demo test lint bench wheel lock clean help
+.PHONY: demo test lint bench soak deaths model wheel lock clean help
 
 help:  ## what can be done
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,6 +25,15 @@ lint: $(INSTALLED)  ## style and types
 
 bench: $(INSTALLED)  ## print the measured figures of the README
 	$(BIN)/python -m tests.benchmarks.all
+
+soak: $(INSTALLED)  ## kill the gateway 200 times under traffic and compare the books
+	$(BIN)/python -m tests.scenarios.crash.soak --kills 200
+
+deaths: $(INSTALLED)  ## die at every crash point there is, not only at those of CI
+	SITE_GATEWAY_EVERY_DEATH=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/scenarios/crash
+
+model: $(INSTALLED)  ## play with outbox, books and cloud against a model, for hours if you like
+	SITE_GATEWAY_MODEL_EXAMPLES=10000 $(BIN)/python -m pytest tests/gateway/test_books_machine.py
 
 wheel: $(INSTALLED)  ## build dist/site_gateway-*.whl, which the runbook installs
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
