@@ -103,6 +103,7 @@ class Gateway:
         self.operations = SiteOperations(
             state=self.state,
             limits=self.parts.limits,
+            wishes=self.parts.wishes,
             trace=self.trace,
             outbox_queue=self.outbox,
             books=self.parts.books,

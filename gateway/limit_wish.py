@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 MAX_REASON_LENGTH = 200
 
 EXAMPLE = '{"limit_a": 40, "reason": "party next door", "until": "2026-06-01T18:00:00+02:00"}'
+EXAMPLE_OF_A_DRIVER = '{"energy_wh": 12000, "departs_at": "2026-06-01T17:30:00+02:00"}'
 
 _CLOCK = r"\d\d:\d\d(:\d\d(\.\d+)?)?"
 _RFC_3339 = re.compile(rf"(\d{{4}}-\d\d-\d\d)[Tt ]({_CLOCK})(Z|z|[+ -]\d\d:\d\d)?")
@@ -92,6 +93,22 @@ class DimmingWish(BaseModel):
     """Kept as evidence."""
     until: Instant = None
     """When it ends by itself, RFC 3339 with a time zone; null: when it is deleted."""
+
+
+class DriverWish(BaseModel):
+    """What a driver wants of the transaction that runs, or of the next one."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"examples": [json.loads(EXAMPLE_OF_A_DRIVER)]},
+    )
+
+    energy_wh: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] | None = None
+    """From now on, Wh; null: as much as the car takes."""
+    departs_at: Instant = None
+    """RFC 3339 with a time zone; null: unknown."""
 
 
 class NotAWish(ValueError):

@@ -13,7 +13,7 @@ from gateway.site_state import SiteState, snapshot
 ONLINE, OFFLINE = "online", "offline"
 
 PARTS = ("meters", "circuits", "stations")
-AGEING = frozenset({"age_s", "oldest_age_s", "drain_s", "since"})
+AGEING = frozenset({"age_s", "oldest_age_s", "drain_s", "since", "wait_s"})
 """Keys that grow by themselves: no reason to publish anew."""
 
 Messages = dict[str, dict[str, Any]]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from gateway.charging_wishes import ChargingWish
 from gateway.journal import JournalEntry, JournalQuery
 from gateway.journey import Journey
 from gateway.records import (
@@ -19,6 +20,7 @@ from gateway.records import (
     QuarantineEdit,
     Transaction,
 )
+from load_balancer.inputs import EvseKey
 from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
 from site_config.model import Role
 
@@ -128,6 +130,22 @@ class Operations(Protocol):
         self, circuit: str, *, source: LimitSource, caller: Caller
     ) -> None:
         """Give the circuit back to its rating; clearing what is not set is harmless."""
+
+    async def set_wish(
+        self,
+        key: EvseKey,
+        *,
+        energy_wh: float | None,
+        departs_at: datetime | None,
+        caller: Caller,
+    ) -> ChargingWish:
+        """Note what a driver wants from now on, durable on return; it outranks what the car says.
+
+        Raises NotFound, NotAllowed for a viewer, `limit_wish.NotAWish` for what makes no sense.
+        """
+
+    async def clear_wish(self, key: EvseKey, caller: Caller) -> None:
+        """Take a wish back, be it an operator's or the car's; harmless when there is none."""
 
     def circuit_limits(self) -> Sequence[CircuitLimit]:
         """What is set now, expired ones left out."""

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from gateway.charging_wishes import ChargingWish, ChargingWishes
 from gateway.circuit_limits import CircuitLimits
 from gateway.dimming_desk import DimmingDesk
 from gateway.journal import KEPT_S, JournalEntry, JournalOf, JournalQuery, moment
 from gateway.journal_book import JournalBook
 from gateway.journey import Journey
+from gateway.limit_wish import NotAWish
 from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQuery
 from gateway.outbox import Outbox
 from gateway.quarantine_edits import mended
@@ -27,12 +29,14 @@ from gateway.records import (
     QuarantinedRow,
     QuarantineEdit,
     Release,
+    SaveSetting,
     Transaction,
     Write,
 )
 from gateway.site_state import SiteState
 from gateway.trace import MessageTrace
 from gateway.upstream_view import KnownTransactions
+from load_balancer.inputs import EvseKey
 from site_config.model import Role
 
 
@@ -58,6 +62,7 @@ class SiteOperations:
 
     state: SiteState
     limits: CircuitLimits
+    wishes: ChargingWishes
     trace: MessageTrace
     outbox_queue: Outbox
     books: KnownTransactions
@@ -106,6 +111,53 @@ class SiteOperations:
         self.limits.take([change])
         self.limits_changed()
         self.log(f"limit.cleared circuit={circuit} by={caller.name} source={source}")
+
+    async def set_wish(
+        self,
+        key: EvseKey,
+        *,
+        energy_wh: float | None,
+        departs_at: datetime | None,
+        caller: Caller,
+    ) -> ChargingWish:
+        self._require_wisher(key, caller)
+        now = self.clock_utc()
+        if energy_wh is None and departs_at is None:
+            raise NotAWish("neither energy nor departure is told: nothing is wished")
+        if energy_wh is not None and not 0 <= energy_wh < float("inf"):
+            raise NotAWish(f"{energy_wh:g} Wh cannot be wished")
+        if departs_at is not None and departs_at <= now:
+            raise NotAWish(
+                f"departs_at {departs_at.isoformat()} is in the past: now is {now.isoformat()}"
+            )
+        evse = self.state.stations[key.station_id].evses[key.evse_id]
+        before_wh = (evse.energy_wh or 0.0) if evse.transaction_id is not None else 0.0
+        wish = ChargingWish(energy_wh, departs_at, caller.name, before_wh)
+        await self._keep_wish(key, self.wishes.told(key, wish))
+        energy = "unknown" if energy_wh is None else f"{energy_wh:.0f}"
+        departs = departs_at.isoformat(timespec="seconds") if departs_at else "unknown"
+        self.log(
+            f"wish.set evse={key.station_id}/{key.evse_id} energy_wh={energy} "
+            f"departs_at={departs} by={caller.name}"
+        )
+        return wish
+
+    async def clear_wish(self, key: EvseKey, caller: Caller) -> None:
+        self._require_wisher(key, caller)
+        if rows := self.wishes.ended(key):
+            await self._keep_wish(key, rows)
+            self.log(f"wish.cleared evse={key.station_id}/{key.evse_id} by={caller.name}")
+
+    def _require_wisher(self, key: EvseKey, caller: Caller) -> None:
+        if caller.role is Role.VIEWER:
+            raise NotAllowed(f"{caller.name} may look, not change: use an operator's token")
+        self._require(JournalOf(key.station_id, key.evse_id))
+
+    async def _keep_wish(self, key: EvseKey, rows: Sequence[SaveSetting]) -> None:
+        await self.commit(rows)
+        self.wishes.take(rows)
+        self.state.stations[key.station_id].evses[key.evse_id].wish = self.wishes.of(key)
+        self.limits_changed()
 
     def circuit_limits(self) -> Sequence[CircuitLimit]:
         return self.limits.in_force(self.clock_utc())

@@ -8,7 +8,7 @@ JSON of `GET /api/v1/site`. Currents are A RMS per phase, power W, energy Wh, po
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.charging_wishes import ChargingWish
@@ -275,24 +275,30 @@ def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
         "limit_a": evse.limit_a,
         "measured_a": _currents(evse.measured),
         "energy_wh": evse.energy_wh,
-        "wish": _wish(evse.wish),
+        "wish": wish_json(evse.wish),
         "limited_by": _reason(evse.limited_by, now, now_utc),
-        "turn": _turn(evse.turn, now, now_utc),
+        "queue": _queue(evse.turn, now, now_utc),
     }
 
 
-def _wish(wish: ChargingWish | None) -> dict[str, Any] | None:
+def wish_json(wish: ChargingWish | None) -> dict[str, Any] | None:
     if wish is None:
         return None
     departs_at = wish.departs_at.isoformat(timespec="seconds") if wish.departs_at else None
     return {"energy_wh": wish.energy_wh, "departs_at": departs_at, "told_by": wish.told_by}
 
 
-def _turn(turn: Turn | None, now: float, now_utc: datetime) -> dict[str, Any] | None:
+def _queue(turn: Turn | None, now: float, now_utc: datetime) -> dict[str, Any] | None:
     if turn is None:
         return None
-    expected_at = now_utc + timedelta(seconds=turn.expected_at - now)
-    return {"place": turn.place, "expected_at": expected_at.isoformat(timespec="seconds")}
+    wait_s = max(0.0, turn.expected_at - now)
+    # To the minute: two clocks, looked at one after the other, never agree on a second.
+    expected_at = datetime.fromtimestamp(round((now_utc.timestamp() + wait_s) / 60) * 60, UTC)
+    return {
+        "place": turn.place,
+        "wait_s": round(wait_s),
+        "expected_at": expected_at.isoformat(timespec="minutes"),
+    }
 
 
 def _reason(reason: Reason | None, now: float, now_utc: datetime) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.adapters.web.answers import Refusal
 from gateway.errors import StoreFailed
-from gateway.limit_wish import EXAMPLE, in_words
+from gateway.limit_wish import EXAMPLE, EXAMPLE_OF_A_DRIVER, NotAWish, in_words
 from gateway.operations import NotAllowed, NotFound
 from gateway.quarantine import EditRefused
 
@@ -20,6 +20,7 @@ def speak_plainly(app: FastAPI) -> None:
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(NotFound, _not_found)
     app.add_exception_handler(EditRefused, _no_edit)
+    app.add_exception_handler(NotAWish, _no_wish)
     app.add_exception_handler(StoreFailed, _not_stored)
     app.add_exception_handler(RequestValidationError, _nonsense)
 
@@ -52,12 +53,20 @@ async def _no_edit(_: Request, reason: Exception) -> JSONResponse:
     return _answer(Refusal(422, str(reason), advice))
 
 
+async def _no_wish(_: Request, reason: Exception) -> JSONResponse:
+    advice = f"what a driver wants is written like {EXAMPLE_OF_A_DRIVER}; times need a time zone"
+    return _answer(Refusal(422, str(reason), advice))
+
+
 async def _not_stored(_: Request, reason: Exception) -> JSONResponse:
     advice = "nothing was changed; look at the disk of the gateway and try again"
     return _answer(Refusal(503, f"the disk did not take it: {reason}", advice))
 
 
-async def _nonsense(_: Request, invalid: Exception) -> JSONResponse:
+async def _nonsense(request: Request, invalid: Exception) -> JSONResponse:
     assert isinstance(invalid, RequestValidationError)
-    advice = f"a limit is written like {EXAMPLE}; times need a time zone"
+    is_of_driver = request.url.path.endswith("/wish")
+    what = "what a driver wants" if is_of_driver else "a limit"
+    example = EXAMPLE_OF_A_DRIVER if is_of_driver else EXAMPLE
+    advice = f"{what} is written like {example}; times need a time zone"
     return _answer(Refusal(422, in_words(invalid.errors()), advice))

@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 
 from gateway.adapters.web.access import Access
 from gateway.adapters.web.api import api, open_to_all
+from gateway.adapters.web.api_evses import evses
 from gateway.adapters.web.desk import Desk
 from gateway.adapters.web.door import Door, door
 from gateway.adapters.web.live import REFRESH_S, Live
@@ -53,6 +54,7 @@ def build(web: Web, desk: Desk) -> FastAPI:
     app.state.desk = desk
     app.state.access = access
     app.include_router(open_to_all)
+    app.include_router(evses)
     app.include_router(api)
     app.include_router(door)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -8,6 +8,7 @@ from math import sin
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.charging_wishes import VEHICLE, ChargingWish
 from gateway.dimming_desk import DimmingDesk
 from gateway.events import (
     ChargingState,
@@ -18,6 +19,7 @@ from gateway.events import (
 )
 from gateway.journal import JournalEntry, JournalQuery, moment
 from gateway.journey import Journey, JourneyStep, StepState
+from gateway.limit_wish import NotAWish
 from gateway.metrics import Counters
 from gateway.operations import Caller, NotAllowed, NotFound, TraceEntry, TraceQuery
 from gateway.quarantine_edits import mended
@@ -34,7 +36,7 @@ from gateway.records import (
 from gateway.site_state import EvseState, HistoryPoint, SiteState
 from gateway.trace_search import wanted
 from load_balancer.decision import Turn
-from load_balancer.inputs import MeterReading
+from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingEvidence
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
@@ -126,6 +128,8 @@ def _occupy(evse: EvseState, number: int, circuit: str) -> None:
     if kind == 4:
         evse.charging_state, evse.limit_a, evse.measured = ChargingState.SUSPENDED_EV, 16.0, ZERO
         return
+    if number == 0:
+        evse.wish = ChargingWish(12_000.0, NOON + timedelta(hours=3, minutes=30), VEHICLE, 2150.0)
     limit_a = (16.0, 11.6)[kind % 2]
     drawn_a = limit_a - 0.3
     evse.charging_state, evse.limit_a, evse.believed_a = ChargingState.CHARGING, limit_a, limit_a
@@ -236,6 +240,29 @@ class DemoOperations:
         if circuit not in self.state.circuits:
             raise NotFound(f"no circuit {circuit}; there are {', '.join(self.state.circuits)}")
         self.limits.pop((circuit, source), None)
+
+    async def set_wish(
+        self,
+        key: EvseKey,
+        *,
+        energy_wh: float | None,
+        departs_at: datetime | None,
+        caller: Caller,
+    ) -> ChargingWish:
+        evse = self._evse(key)
+        if departs_at is not None and departs_at <= NOON:
+            raise NotAWish("departs_at is in the past")
+        evse.wish = ChargingWish(energy_wh, departs_at, caller.name)
+        return evse.wish
+
+    async def clear_wish(self, key: EvseKey, caller: Caller) -> None:
+        self._evse(key).wish = None
+
+    def _evse(self, key: EvseKey) -> EvseState:
+        station = self.state.stations.get(key.station_id)
+        if station is None or key.evse_id not in station.evses:
+            raise NotFound(f"no EVSE {key.station_id}/{key.evse_id}")
+        return station.evses[key.evse_id]
 
     def circuit_limits(self) -> Sequence[CircuitLimit]:
         return tuple(self.limits.values())

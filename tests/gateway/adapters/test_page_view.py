@@ -188,11 +188,12 @@ def test_who_waits_for_current_sees_his_place_and_when_his_turn_should_come():
     expected = f"{(NOON + timedelta(seconds=540)).astimezone(ZoneInfo('Europe/Berlin')):%H:%M}"
     said = f" Number 1 in the queue, its turn should come at {expected}."
     assert texts and all(text.endswith(said) for text in texts)
-    turns = [
-        evse["turn"]
+    queue = [
+        evse["queue"]
         for station in snapshot(busy_state(), NOW, NOON)["stations"].values()
         for evse in station["evses"].values()
-        if evse["turn"]
+        if evse["queue"]
     ]
-    at = (NOON + timedelta(seconds=540)).isoformat(timespec="seconds")
-    assert turns and all(turn == {"place": 1, "expected_at": at} for turn in turns)
+    at = (NOON + timedelta(seconds=540)).isoformat(timespec="minutes")
+    waits = {"place": 1, "wait_s": 540, "expected_at": at}
+    assert queue and all(each == waits for each in queue)

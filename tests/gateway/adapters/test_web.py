@@ -36,11 +36,14 @@ from tests.gateway.adapters.demo_site import (
 from tests.support.web_server import serving
 
 LIMIT = "/api/v1/circuits/garage/limit"
+WISH = "/api/v1/stations/CP-01/evses/1/wish"
 EVERYTHING = [
     ("GET", "/api/v1/site"),
     ("GET", "/api/v1/limits"),
     ("PUT", LIMIT),
     ("DELETE", LIMIT),
+    ("PUT", WISH),
+    ("DELETE", WISH),
     ("GET", "/api/v1/transactions"),
     ("GET", "/api/v1/transactions?format=csv"),
     ("GET", "/api/v1/transactions/7/journey"),
@@ -521,3 +524,39 @@ async def test_a_site_that_nobody_may_dim_says_so(web):
 
     assert refused.status_code == 404
     assert "grid_operator" in refused.json()["advice"]
+
+
+IN_AN_HOUR = (NOON + timedelta(hours=1)).isoformat()
+
+
+async def test_an_operator_says_what_a_driver_wants_and_takes_it_back(web, desk):
+    wish = {"energy_wh": 9000, "departs_at": IN_AN_HOUR}
+
+    answer = await web.put(WISH, headers=bearer(OPERATOR), json=wish)
+
+    assert (answer.status_code, answer.json()) == (200, wish | {"told_by": "operator-tablet"})
+    site = (await web.get("/api/v1/site", headers=bearer(VIEWER))).json()
+    assert site["stations"]["CP-01"]["evses"]["1"]["wish"] == answer.json()
+    assert (await web.delete(WISH, headers=bearer(OPERATOR))).status_code == 204
+    assert desk.state.stations["CP-01"].evses[1].wish is None
+
+
+@pytest.mark.parametrize(
+    ("path", "wish", "token", "status"),
+    [
+        pytest.param(WISH, {"energy_wh": 9000}, VIEWER, 403, id="viewer"),
+        pytest.param(WISH.replace("CP-01", "CP-99"), {"energy_wh": 1}, OPERATOR, 404, id="station"),
+        pytest.param(WISH.replace("/1/", "/9/"), {"energy_wh": 1}, OPERATOR, 404, id="evse"),
+        pytest.param(WISH, {"energy_wh": -1}, OPERATOR, 422, id="negative"),
+        pytest.param(WISH, {"energy_wh": "12 kWh"}, OPERATOR, 422, id="words"),
+        pytest.param(WISH, {"departs_at": "17:30"}, OPERATOR, 422, id="no date"),
+        pytest.param(WISH, {"departs_at": NOON.isoformat()}, OPERATOR, 422, id="past"),
+        pytest.param(WISH, {"energy_kwh": 12}, OPERATOR, 422, id="unknown key"),
+    ],
+)
+async def test_a_wish_that_cannot_be_is_refused_in_words(web, path, wish, token, status):
+    answer = await web.put(path, headers=bearer(token), json=wish)
+
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert status != 422 or "energy_wh" in answer.json()["advice"]

@@ -1,0 +1,43 @@
+"""The REST interface of one EVSE: what its driver wants. The rest is in `api`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.security import HTTPBearer
+
+from gateway.adapters.web.answers import Refused
+from gateway.adapters.web.api import FORBIDDEN, Operator, OurDesk, viewer
+from gateway.limit_wish import DriverWish
+from gateway.site_state import wish_json
+from load_balancer.inputs import EvseKey
+
+evses = APIRouter(
+    prefix="/api/v1/stations/{station}/evses/{evse}",
+    dependencies=[Depends(viewer), Depends(HTTPBearer(auto_error=False))],
+    responses={401: {"model": Refused, "description": "No token, or an unknown one"}},
+)
+
+
+def key_of(station: str, evse: int) -> EvseKey:
+    return EvseKey(station, evse)
+
+
+OfEvse = Annotated[EvseKey, Depends(key_of)]
+
+
+@evses.put("/wish", tags=["wishes"], responses=FORBIDDEN)
+async def wish(
+    key: OfEvse, wanted: DriverWish, desk: OurDesk, caller: Operator
+) -> dict[str, Any] | None:
+    """Say what the driver wants: so much energy from now on, by such an hour. It orders the fair
+    shares, outranks what the car says, and ends with the transaction. On disk when answered."""
+    told = await desk.operations.set_wish(
+        key, energy_wh=wanted.energy_wh, departs_at=wanted.departs_at, caller=caller
+    )
+    return wish_json(told)
+
+
+@evses.delete("/wish", tags=["wishes"], status_code=204, responses=FORBIDDEN)
+async def forget_wish(key: OfEvse, desk: OurDesk, caller: Operator) -> None:
+    """Take back what is wished there, be it an operator's or the car's word."""
+    await desk.operations.clear_wish(key, caller)
