@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from gateway import metrics
 from gateway.adapters.web.api import api, open_to_all
+from gateway.adapters.web.api_evses import evses
 from gateway.cli import app
 from gateway.meters.model import known_models, parse_model
 from load_balancer.reasons import Rule
@@ -78,7 +79,8 @@ def test_every_heading_it_points_to_exists(text):
 
 @BOTH
 def test_every_address_is_served(text):
-    routes = [route for route in [*api.routes, *open_to_all.routes] if "{rest" not in route.path]
+    served = [*api.routes, *evses.routes, *open_to_all.routes]
+    routes = [route for route in served if "{rest" not in route.path]
     asked = re.findall(r"127\.0\.0\.1:8080(/[^\s'\"?]+)", text)
 
     assert asked
