@@ -18,7 +18,7 @@ from gateway.events import ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery
 from gateway.limiters import Limiters
 from gateway.profile_writes import ProfileWrites
-from gateway.site_state import EvseState, SiteState
+from gateway.site_state import EvseState, LimiterAtWork, SiteState
 from gateway.station_forms import StationForms
 from load_balancer.decision import Decision, LimitCut, MeterBack, MeterLost
 from load_balancer.inputs import Ceiling, CircuitInput, EvseInput, EvseKey, SiteInputs
@@ -89,6 +89,15 @@ class Authorities:
         if not self.profiles.may_limit(cloud_evse):
             return None
         return self.profiles.ceiling_a(cloud_evse, at, self.running(cloud_evse))
+
+    def at_work(self, circuit: str, is_root: bool, at: datetime) -> tuple[LimiterAtWork, ...]:
+        """Return everybody who may hold a circuit below its rating."""
+        found = [*self.limits.at_work(circuit, at), *self.limiters.at_work(circuit)]
+        ceiling_a = self.profiles.site_ceiling_a(at) if is_root else None
+        if ceiling_a is not None:
+            cloud = LimiterAtWork(Rule.CLOUD_PROFILE, ceiling_a, f"the cloud: {ceiling_a:g} A")
+            found.append(cloud)
+        return tuple(found)
 
     def in_words(self, circuit: str, rule: Rule, limit_a: float, at: datetime) -> str:
         """Say, for the page, what limits a circuit to so much."""

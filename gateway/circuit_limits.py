@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.operations import Caller, NotAllowed, NotFound
 from gateway.records import CircuitLimit, DeleteCircuitLimit, LimitSource, SaveCircuitLimit
+from gateway.site_state import LimiterAtWork
 from load_balancer.inputs import Ceiling
 from load_balancer.reasons import Rule
 from site_config.circuit_tree import ratings
@@ -97,22 +98,30 @@ class CircuitLimits:
         local = at.astimezone(self._zone)
         return [w for w in self._site.circuits[circuit].limit_windows if is_open(w, local)]
 
+    def at_work(self, circuit: str, at: datetime) -> list[LimiterAtWork]:
+        """Name every limit of a circuit beside its rating, for the page."""
+        contract_a = self._site.circuits[circuit].contract_a
+        found = []
+        if contract_a is not None:
+            found.append(LimiterAtWork(Rule.CONTRACT, contract_a, f"contract: {contract_a:g} A"))
+        for limit in self.in_force(at):
+            if limit.circuit == circuit:
+                until = f" until {self._local(limit.until)}" if limit.until else ""
+                why = f" ({limit.reason})" if limit.reason else ""
+                words = f"{limit.set_by}: {limit.limit_a:g} A{until}{why}"
+                found.append(LimiterAtWork(RULES[limit.source], limit.limit_a, words))
+        for window in self.open_windows(circuit, at):
+            words = f"{window.reason}: {window.limit_a:g} A until {window.end:%H:%M}"
+            found.append(LimiterAtWork(Rule.SCHEDULE, window.limit_a, words))
+        return found
+
     def in_words(self, circuit: str, at: datetime) -> str:
         """Name the lowest limit of a circuit, for the page."""
-        lowest_a = self._site.circuits[circuit].rating_a
-        words = f"rating {ratings(self._site.circuits[circuit])}"
-        contract_a = self._site.circuits[circuit].contract_a
-        if contract_a is not None and contract_a < lowest_a:
-            lowest_a, words = contract_a, f"contract: {contract_a:g} A"
-        for limit in self.in_force(at):
-            if limit.circuit == circuit and limit.limit_a < lowest_a:
-                until = f" until {self._local(limit.until)}" if limit.until else ""
-                lowest_a = limit.limit_a
-                words = f"{limit.set_by}: {limit.limit_a:g} A{until} ({limit.reason})"
-        for window in self.open_windows(circuit, at):
-            if window.limit_a < lowest_a:
-                lowest_a = window.limit_a
-                words = f"{window.reason}: {window.limit_a:g} A until {window.end:%H:%M}"
+        config = self._site.circuits[circuit]
+        lowest_a, words = config.rating_a, f"rating {ratings(config)}"
+        for limiter in self.at_work(circuit, at):
+            if limiter.limit_a is not None and limiter.limit_a < lowest_a:
+                lowest_a, words = limiter.limit_a, limiter.text
         return words
 
     def _local(self, at: datetime) -> str:

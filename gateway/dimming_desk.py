@@ -5,6 +5,7 @@ evidence that is kept for years. Handed the store and the clocks; owns neither. 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -50,6 +51,8 @@ class DimmingDesk:
     clock_utc: Callable[[], datetime]
     limits_changed: Callable[[], None]
     log: Callable[[str], None]
+    lines: int | None = None
+    """How much evidence there is; None: not counted yet."""
 
     async def dim(
         self,
@@ -108,12 +111,16 @@ class DimmingDesk:
     async def keep(self) -> None:
         """Write down what has changed; what the disk refuses is only in the log."""
         now, at = self.clock(), self.clock_utc()
+        if self.lines is None:
+            with suppress(StoreFailed):  # the store has said why, once
+                self.lines = len(await self.evidence(None, None))
         writes: list[Write] = []
         for source in self.dimming.expired(at):
             self.dimming.release(source)
             writes.append(DeleteDimming(source))
         for evidence in self.dimming.evidence(now, at, self._points_w(), self._grid_w()):
             writes += [LogDimming(evidence), ForgetEvidence(at - KEPT)]
+            self.lines = None if self.lines is None else self.lines + 1
             self.log(_line(evidence))
         if writes:
             self.limits_changed()
@@ -147,6 +154,7 @@ class DimmingDesk:
             "since": None if command is None else command.at.isoformat(timespec="seconds"),
             "until": command.until.isoformat() if command and command.until else None,
             "cars_w": sum(self._points_w()),
+            "evidence": self.lines,
         }
 
     def _require(self, caller: Caller) -> None:

@@ -6,13 +6,14 @@ allow is in `circuit_limits`, what the cloud allows in `cloud_profiles`. Current
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from gateway.site_state import EvseState, SiteState
+from gateway.site_state import EvseState, LimiterAtWork, SiteState
 from load_balancer.inputs import Ceiling, EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming
 from load_balancer.limiters.phase_balance import DRAWN_FROM_A, PhaseBalance
-from load_balancer.limiters.quarter_hour import QuarterEnergy, QuarterHour
+from load_balancer.limiters.quarter_hour import QUARTER_S, QuarterEnergy, QuarterHour
 from load_balancer.phases import PhaseCurrents, amperes, on_circuit, rotation
 from load_balancer.reasons import Rule
 from site_config.circuit_tree import upwards
@@ -27,7 +28,7 @@ class Limiters:
     def __init__(
         self, site: Site, kept: Iterable[QuarterEnergy] = (), dimming: Dimming | None = None
     ) -> None:
-        self._site = site
+        self._site, self._zone = site, ZoneInfo(site.site.timezone)
         self._dimming = dimming
         self._quarters = {
             name: QuarterHour(name, circuit.demand_w, site.site.voltage_v)
@@ -40,6 +41,7 @@ class Limiters:
             if circuit.unbalance_a is not None
         }
         self._below = {name: list(_stations_below(site, name)) for name in self._balances}
+        self._spread_a: dict[str, float | None] = dict.fromkeys(self._balances)
         self._on_circuit: dict[str, tuple[Ceiling, ...]] = {}
         self._on_evse: dict[EvseKey, tuple[Ceiling, ...]] = {}
         for quarter in kept:
@@ -57,6 +59,7 @@ class Limiters:
         for name, balance in self._balances.items():
             reading = self._reading(state, name, now)
             measured = None if reading is None else PhaseCurrents(*map(abs, reading.currents))
+            self._spread_a[name] = None if measured is None else max(measured) - min(measured)
             singles, idle = self._few_phases(state, name)
             for key, ceiling_a in balance.observe(measured, singles, idle, now).items():
                 ceiling = Ceiling(Rule.UNBALANCE, ceiling_a)
@@ -75,6 +78,27 @@ class Limiters:
             ceiling_a = amperes(point_w, self._site.site.voltage_v, used)
             ceiling = Ceiling(Rule.GRID_OPERATOR, ceiling_a)
             self._on_evse[key] = (*self._on_evse.get(key, ()), ceiling)
+
+    def at_work(self, circuit: str) -> list[LimiterAtWork]:
+        """Name the tariff and the bound of a circuit as of the last look, for the page."""
+        found = []
+        if (quarter := self._quarters.get(circuit)) and (ceilings := self.on_circuit(circuit)):
+            limit_a = ceilings[0].value_a
+            ends_at = (quarter.begins_at + timedelta(seconds=QUARTER_S)).astimezone(self._zone)
+            found.append(
+                LimiterAtWork(
+                    Rule.DEMAND,
+                    limit_a,
+                    f"demand tariff, {quarter.limit_w / 1000:g} kW: {quarter.rest_wh / 1000:.1f} "
+                    f"kWh left until {ends_at:%H:%M}, so {limit_a:g} A",
+                )
+            )
+        if (balance := self._balances.get(circuit)) is not None:
+            spread_a = self._spread_a[circuit]
+            apart = "how far is not known" if spread_a is None else f"{spread_a:.0f} A now"
+            text = f"unbalance: phases at most {balance.limit_a:g} A apart, {apart}"
+            found.append(LimiterAtWork(Rule.UNBALANCE, None, text))
+        return found
 
     def on_circuit(self, circuit: str) -> tuple[Ceiling, ...]:
         return self._on_circuit.get(circuit, ())

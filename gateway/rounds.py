@@ -42,9 +42,11 @@ class Rounds:
         if self.view.commissioning is not None:
             self.view.commissioning.step(self.view.sight(), now)
         for name, circuit in self.state.circuits.items():
-            circuit.limited_by = self.view.authorities.in_words(
+            authorities = self.view.authorities
+            circuit.limited_by = authorities.in_words(
                 name, decision.circuits[name].rule, min(circuit.limit), at
             )
+            circuit.limiters = authorities.at_work(name, name == self.state.root, at)
         for event in decision.events:
             self.log(log_line(event))
         self.deliveries.want(decision)

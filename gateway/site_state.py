@@ -16,7 +16,7 @@ from gateway.events import ChargingState, ConnectorStatus
 from load_balancer.decision import Decision, Turn
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import ZERO, PhaseCurrents
-from load_balancer.reasons import Reason
+from load_balancer.reasons import Reason, Rule
 from site_config.model import Site
 
 HISTORY_LENGTH = 3600
@@ -79,6 +79,16 @@ class MeterState:
     energy_import_wh: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LimiterAtWork:
+    """One of those that may hold a circuit below its rating, in words for people."""
+
+    rule: Rule
+    limit_a: float | None
+    """On each phase; None: it does not limit the circuit as a whole."""
+    text: str
+
+
 @dataclass(slots=True)
 class CircuitState:
     rating: PhaseCurrents
@@ -88,6 +98,8 @@ class CircuitState:
     allocated: PhaseCurrents = ZERO
     limited_by: str = "rating"
     """Which of them it is, with who set it and until when, in words."""
+    limiters: tuple[LimiterAtWork, ...] = ()
+    """All of them beside the fuse, whether they bind or not."""
 
     @property
     def rating_a(self) -> float:

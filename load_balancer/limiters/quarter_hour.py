@@ -83,6 +83,11 @@ class QuarterHour:
         flowing_w = self._power_w if is_known else max(self._power_w, self.limit_w)
         self.used_wh += max(0.0, flowing_w) * elapsed_s / 3600
 
+    @property
+    def rest_wh(self) -> float:
+        """What is left of this quarter's energy; negative: it has been exceeded."""
+        return self.limit_w * QUARTER_S / 3600 - self.used_wh
+
     def limit_a(self, now: float) -> float:
         """Return what may flow on each phase now, so that the quarter ends within its limit.
 
@@ -91,8 +96,7 @@ class QuarterHour:
         """
         assert self._counted_to is not None
         rest_s = QUARTER_S - (self._counted_to - self.begins_at).total_seconds()
-        rest_wh = self.limit_w * QUARTER_S / 3600 - self.used_wh
-        power_w = max(0.0, rest_wh * 3600 / max(rest_s, LEAST_REST_S))
+        power_w = max(0.0, self.rest_wh * 3600 / max(rest_s, LEAST_REST_S))
         exact_a = power_w / (3 * self._voltage_v)
         told_a = self._told_a
         if told_a is None or exact_a < told_a - STEP_A or now - self._told_at >= STEADY_S:

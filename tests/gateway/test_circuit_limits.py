@@ -88,7 +88,7 @@ def test_mqtt_and_operator_hold_side_by_side():
         Ceiling(Rule.OPERATOR, 40),
         Ceiling(Rule.MQTT, 30),
     }
-    assert book.in_words("garage", NOON) == "tablet: 30 A ()"
+    assert book.in_words("garage", NOON) == "tablet: 30 A"
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,10 @@ class Bench:
             raise StoreFailed("disk full")
         self.writes += writes
 
+    async def dimming_evidence(self, since, until):
+        kept = [write.evidence for write in self.kept(LogDimming)]
+        return [evidence for evidence in kept if since <= evidence.at < until]
+
     async def dim(self, total_w=None, **more):
         settings = {"reason": "full", "until": None, "source": DimmingSource.REST, "caller": DSO}
         return await self.desk.dim(total_w, **(settings | more))
@@ -190,3 +194,17 @@ async def test_the_past_and_viewers_dim_nobody():
     with pytest.raises(NotAllowed):
         await bench.dim(caller=Caller("wall", Role.VIEWER))
     assert bench.writes == []
+
+
+async def test_how_much_evidence_there_is_is_told_and_counts_what_was_kept_before():
+    bench = Bench()
+    await bench.desk.keep()
+    none_yet = bench.desk.status()["evidence"]
+    await bench.dim()
+    await bench.desk.keep()
+    bench.desk.lines = None  # as after a start
+
+    await bench.desk.keep()
+
+    assert (none_yet, bench.desk.status()["evidence"]) == (0, len(bench.kept(LogDimming)))
+    assert bench.kept(LogDimming)

@@ -99,3 +99,17 @@ def test_a_stale_reading_gives_nobody_more():
     limiters.observe(state, 60.0, NOON)
 
     assert limiters.on_evse(EvseKey("S0", 1)) == before
+
+
+def test_tariff_and_unbalance_say_what_is_left_and_what_flows():
+    state = state_of({"demand_w": 69_000, "unbalance_a": 20})
+    limiters = Limiters(state.site)
+    read(state, 0.0, (10, 26, 10))
+    limiters.observe(state, 0.0, NOON)
+
+    demand, unbalance = limiters.at_work("grid")
+
+    assert demand.limit_a == limiters.on_circuit("grid")[0].value_a
+    assert demand.text.startswith("demand tariff, 69 kW: 17.2 kWh left until 12:15, so ")
+    assert unbalance.text == "unbalance: phases at most 20 A apart, 16 A now"
+    assert unbalance.limit_a is None

@@ -33,7 +33,7 @@ def test_the_whole_site_is_said_each_part_in_its_topic():
     assert told["site-gateway/depot-north/site"]["health"] == HEALTH
     garage = told["site-gateway/depot-north/circuits/garage"]
     assert garage["limit_a"] == [40, 40, 40]
-    assert garage["limited_by"] == "operator-tablet: party next door, until 18:00"
+    assert garage["limited_by"] == "operator-tablet: 40 A until Mon 18:00 (party next door)"
     json.dumps(told, allow_nan=False)
 
 

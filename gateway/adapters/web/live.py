@@ -59,7 +59,9 @@ class Live:
 
     def _look(self) -> View:
         desk = self.desk
-        return view_of(desk.state, desk.now(), desk.now_utc(), desk.operations.health())
+        dimming = desk.operations.grid_operator
+        status = dimming.status() if dimming is not None else None
+        return view_of(desk.state, desk.now(), desk.now_utc(), desk.operations.health(), status)
 
 
 def _show(view: View) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.adapters.web.advice import banner
+from gateway.adapters.web.view_circuits import circuit_order, circuit_row, rounded
 from gateway.adapters.web.view_evses import evse_rows
 from gateway.adapters.web.wording import Clock, duration, since
-from gateway.site_state import CircuitState, CloudState, HistoryPoint, MeterState, SiteState
+from gateway.site_state import CloudState, HistoryPoint, SiteState
 from load_balancer.phases import PhaseCurrents
 
 View = dict[str, Any]
@@ -25,8 +26,18 @@ NESTED = ("circuits", "evses")
 """Parts of a view that are compared row by row."""
 
 
-def view_of(state: SiteState, now: float, now_utc: datetime, health: Mapping[str, Any]) -> View:
-    """Return all that the page shows of the site at this instant."""
+def view_of(
+    state: SiteState,
+    now: float,
+    now_utc: datetime,
+    health: Mapping[str, Any],
+    dimming: Mapping[str, Any] | None = None,
+) -> View:
+    """Return all that the page shows of the site at this instant.
+
+    Args:
+        dimming: `GridOperatorOperations.status`; None: nobody may dim this site.
+    """
     clock = Clock(now, now_utc, ZoneInfo(state.site.site.timezone))
     evses = evse_rows(state, clock)
     return {
@@ -39,7 +50,9 @@ def view_of(state: SiteState, now: float, now_utc: datetime, health: Mapping[str
             "lines": banner(state.problems),
         },
         "totals": _totals(state, evses),
-        "circuits": {name: _circuit(state, name, clock) for name in circuit_order(state)},
+        "circuits": {
+            name: circuit_row(state, name, clock, dimming) for name in circuit_order(state)
+        },
         "evses": evses,
         "point": _point(state.history[-1]) if state.history else None,
     }
@@ -63,21 +76,6 @@ def changes(old: View, new: View) -> View:
         if rows:
             told[part] = rows
     return told
-
-
-def circuit_order(state: SiteState) -> dict[str, int]:
-    """Return the circuits from the root down, each below its parent, with its depth."""
-    circuits = state.site.circuits
-    order: dict[str, int] = {}
-
-    def visit(name: str, depth: int) -> None:
-        order[name] = depth
-        for child, circuit in circuits.items():
-            if circuit.parent == name:
-                visit(child, depth + 1)
-
-    visit(state.root, 0)
-    return order
 
 
 def _cloud(state: SiteState, clock: Clock) -> dict[str, Any]:
@@ -130,60 +128,11 @@ def _totals(state: SiteState, evses: Mapping[str, Mapping[str, Any]]) -> dict[st
     }
 
 
-def _circuit(state: SiteState, name: str, clock: Clock) -> dict[str, Any]:
-    circuit = state.circuits[name]
-    meter_name = state.site.circuits[name].meter
-    is_limited = circuit.limit != circuit.rating
-    return {
-        "id": name,
-        "rating_a": circuit.rating_a,
-        "is_metered": meter_name is not None,
-        "limited_by": circuit.limited_by if is_limited else None,
-        "note": _meter_note(meter_name, state.meters[meter_name], clock) if meter_name else None,
-        "phases": _phases(circuit),
-    }
-
-
-def _phases(circuit: CircuitState) -> list[dict[str, Any]]:
-    measured: tuple[float | None, ...] = circuit.measured or (None, None, None)
-    return [
-        {
-            "name": f"L{number + 1}",
-            "measured_a": _rounded(measured[number]),
-            "allocated_a": _rounded(circuit.allocated[number]),
-            "limit_a": _rounded(circuit.limit[number]),
-            "tone": _load_tone(measured[number], circuit.limit[number]),
-        }
-        for number in range(3)
-    ]
-
-
-def _load_tone(measured_a: float | None, limit_a: float) -> str:
-    if measured_a is None:
-        return "unknown"
-    if measured_a > limit_a:
-        return "bad"
-    return "warn" if measured_a > 0.95 * limit_a else "good"
-
-
-def _meter_note(name: str, meter: MeterState, clock: Clock) -> str | None:
-    if meter.is_healthy:
-        return None
-    if meter.reading is None:
-        return f"meter {name} has not answered yet"
-    silent = timedelta(seconds=clock.now - meter.reading.taken_at)
-    return f"meter {name} silent for {duration(silent)}"
-
-
 def _point(point: HistoryPoint) -> list[float | None]:
     """Milliseconds since 1970, L1, L2, L3, the lowest limit."""
     measured: PhaseCurrents | tuple[None, None, None] = point.measured or (None, None, None)
     return [
         round(point.at.timestamp() * 1000),
-        *(_rounded(current_a) for current_a in measured),
-        _rounded(min(point.limit)),
+        *(rounded(current_a) for current_a in measured),
+        rounded(min(point.limit)),
     ]
-
-
-def _rounded(current_a: float | None) -> float | None:
-    return None if current_a is None else round(current_a, 1)

@@ -33,7 +33,7 @@ from gateway.records import (
     Transaction,
     Write,
 )
-from gateway.site_state import EvseState, HistoryPoint, SiteState
+from gateway.site_state import EvseState, HistoryPoint, LimiterAtWork, SiteState
 from gateway.trace_search import wanted
 from load_balancer.decision import Turn
 from load_balancer.inputs import EvseKey, MeterReading
@@ -191,7 +191,11 @@ def limited(state: SiteState) -> SiteState:
     """An operator has lowered a circuit, and one is measured above its limit."""
     garage = state.circuits["garage"]
     garage.limit = PhaseCurrents(40, 40, 40)
-    garage.limited_by = "operator-tablet: party next door, until 18:00"
+    garage.limited_by = "operator-tablet: 40 A until Mon 18:00 (party next door)"
+    garage.limiters = (
+        LimiterAtWork(Rule.CONTRACT, 50.0, "contract: 50 A"),
+        LimiterAtWork(Rule.OPERATOR, 40.0, garage.limited_by),
+    )
     garage.measured = PhaseCurrents(38.2, 42.6, 37.0)
     return state
 

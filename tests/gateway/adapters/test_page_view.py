@@ -13,13 +13,17 @@ from gateway.adapters.web import page_limit, wording
 from gateway.adapters.web.page_limit import FOREVER, HOUR, TOMORROW, ends_at
 from gateway.adapters.web.view import changes, circuit_order, plot_history, view_of
 from gateway.events import ChargingState, ConnectorStatus
+from gateway.operations import Caller
 from gateway.site_state import snapshot
+from load_balancer.limiters.dimming import DimmingSource
 from load_balancer.phases import PhaseCurrents
+from site_config.model import Circuit, Role
 from tests.gateway.adapters.demo_site import (
     NOON,
     NOW,
     busy_state,
     cloud_away,
+    demo_grid_operator,
     limited,
     meter_lost,
     quiet_state,
@@ -133,7 +137,10 @@ def test_a_lost_meter_shows_no_power_and_how_long_it_is_silent():
 def test_a_circuit_below_its_rating_says_who_limits_it_and_one_above_its_limit_is_red():
     garage = looked_at(limited(busy_state()))["circuits"]["garage"]
 
-    assert garage["limited_by"] == "operator-tablet: party next door, until 18:00"
+    assert garage["limiters"] == [
+        {"text": "contract: 50 A", "tone": "idle"},
+        {"text": "operator-tablet: 40 A until Mon 18:00 (party next door)", "tone": "info"},
+    ]
     assert [phase["tone"] for phase in garage["phases"]] == ["warn", "bad", "good"]
 
 
@@ -197,3 +204,37 @@ def test_who_waits_for_current_sees_his_place_and_when_his_turn_should_come():
     at = (NOON + timedelta(seconds=540)).isoformat(timespec="minutes")
     waits = {"place": 1, "wait_s": 540, "expected_at": at}
     assert queue and all(each == waits for each in queue)
+
+
+async def test_who_may_be_dimmed_sees_to_what_by_whom_and_how_much_evidence_there_is():
+    state = busy_state()
+    desk = demo_grid_operator(state)
+    await desk.keep()
+    before = view_of(state, NOW, NOON, OK, desk.status())
+    caller = Caller("grid", Role.OPERATOR)
+    await desk.dim(None, reason="works", until=None, source=DimmingSource.REST, caller=caller)
+    await desk.keep()
+
+    after = view_of(state, NOW, NOON, OK, desk.status())
+
+    assert before["circuits"]["grid"]["limiters"] == [
+        {"text": "grid operator: does not dim; 0 lines of evidence", "tone": "idle"}
+    ]
+    (limiter,) = after["circuits"]["grid"]["limiters"]
+    assert limiter["text"] == (
+        "grid operator: 4.2 kW for each charge point over REST since 14:00 (works); "
+        "1 line of evidence"
+    )
+    assert after["circuits"]["garage"]["limiters"] == []
+
+
+def test_each_phase_is_measured_against_its_own_fuse():
+    state = busy_state()
+    different = {"garage": Circuit(parent="grid", rating_a=[63, 63, 50])}
+    state.site = state.site.model_copy(update={"circuits": state.site.circuits | different})
+    state.circuits["garage"].rating = PhaseCurrents(63, 63, 50)
+
+    garage = looked_at(state)["circuits"]["garage"]
+
+    assert garage["rating"] == "63/63/50 A"
+    assert [phase["rating_a"] for phase in garage["phases"]] == [63, 63, 50]

@@ -9,7 +9,7 @@ export default {
                :data-circuit="circuit.id">
         <div class="sg-circuit-head">
           <h3>{{ circuit.id }}</h3>
-          <span class="sg-muted">limit <b>{{ limit(circuit) }}</b> of {{ circuit.rating_a }} A</span>
+          <span class="sg-muted">limit <b>{{ limit(circuit) }}</b> of {{ circuit.rating }}</span>
           <button v-if="mayChange" class="sg-button" @click="$emit('limit', circuit.id)">
             Limit…
           </button>
@@ -21,16 +21,16 @@ export default {
               <b>{{ amperes(circuit, phase) }}</b> A
             </div>
             <div class="sg-bar">
-              <i class="sg-given" :style="{ width: share(phase.allocated_a, circuit) }"></i>
+              <i class="sg-given" :style="{ width: share(phase.allocated_a, phase) }"></i>
               <i class="sg-measured" :class="'sg-' + phase.tone"
-                 :style="{ width: share(phase.measured_a, circuit) }"></i>
-              <i class="sg-limit" :style="{ left: share(phase.limit_a, circuit) }"></i>
+                 :style="{ width: share(phase.measured_a, phase) }"></i>
+              <i class="sg-limit" :style="{ left: share(phase.limit_a, phase) }"></i>
             </div>
           </div>
         </div>
-        <p v-if="circuit.limited_by" class="sg-note sg-info">
-          Limited by {{ circuit.limited_by }}
-        </p>
+        <ul v-if="circuit.limiters.length" class="sg-limiters">
+          <li v-for="limiter in circuit.limiters" :class="'sg-' + limiter.tone">{{ limiter.text }}</li>
+        </ul>
         <p v-if="circuit.note" class="sg-note sg-bad">{{ circuit.note }}</p>
       </section>
       <p class="sg-legend">
@@ -50,14 +50,15 @@ export default {
       if (phase.measured_a !== null) return phase.measured_a.toFixed(1);
       return circuit.is_metered ? "–" : "≤ " + phase.allocated_a.toFixed(1);
     },
-    share(current, circuit) {
-      const percent = (100 * (current ?? 0)) / circuit.rating_a;
+    /** Of what the phase's own fuse allows. */
+    share(current, phase) {
+      const percent = (100 * (current ?? 0)) / phase.rating_a;
       return Math.max(0, Math.min(100, percent)).toFixed(1) + "%";
     },
     title(circuit, phase) {
       const measured = phase.measured_a === null ? "not measured" : phase.measured_a + " A measured";
       return `${circuit.id} ${phase.name}: ${measured}, ${phase.allocated_a} A given to vehicles, ` +
-        `limit ${phase.limit_a} A, fuse ${circuit.rating_a} A`;
+        `limit ${phase.limit_a} A, fuse ${phase.rating_a} A`;
     },
   },
 };
