@@ -207,13 +207,13 @@ class CloudCommands:
         # Expected before it is asked: the station may begin before its answer is read.
         now_utc, token = self._clock_utc(), command.id_token
         timeout_s = float(self._configuration.number("ConnectionTimeOut"))
-        self._books.remote_start_asked(
+        self._books.remote.start_asked(
             *place, command.remote_start_id, token, now_utc=now_utc, timeout_s=timeout_s
         )
         asked = replace(command, evse_id=place[1], connector_id=None, profile=None)
         answer = await self._routes.ask(place[0], asked)
         if answer.status != "Accepted":
-            self._books.remote_start_refused(*place)
+            self._books.remote.start_refused(*place)
             return replace(answer, transaction_id=None)
         begun = self._books.open_on(*place)
         if begun is None:
@@ -237,7 +237,7 @@ class CloudCommands:
             for place in self._routes.places()
             if self._stations.is_connected(place[0])
             and ((running := self._books.open_on(*place)) is None or running.id_token is None)
-            and not self._books.is_start_expected(*place, self._clock_utc())
+            and not self._books.remote.is_start_expected(*place, self._clock_utc())
         ]
         for status in (ConnectorStatus.OCCUPIED, ConnectorStatus.AVAILABLE):
             for place in free:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.closings import NEW_ONE, close_by_rule, heard_late, keep_nobodys
-from gateway.drafts import UPSTREAM_CONNECTOR, Draft, RemoteStart
+from gateway.drafts import UPSTREAM_CONNECTOR, Draft
 from gateway.events import (
     AuthorizationStatus,
     ChargingState,
@@ -22,6 +22,7 @@ from gateway.events import (
     TransactionChanged,
 )
 from gateway.records import Transaction
+from gateway.remote_asks import RemoteStart
 from gateway.station_clocks import TOLERANCE_S
 from gateway.told_registers import Told, continued_event, last_instant, registers_of
 

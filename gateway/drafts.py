@@ -15,24 +15,12 @@ from gateway.records import (
     Transaction,
     Write,
 )
+from gateway.remote_asks import RemoteStart
 from gateway.slots import SlotTable
 from gateway.transaction_table import TransactionTable
 
 UPSTREAM_CONNECTOR = 1
 """Every EVSE upstream has one connector: EVSE and 1.6 connectorId are the same number."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteStart:
-    """A remote start the station accepted, and no transaction yet."""
-
-    station_id: str
-    evse_id: int | None
-    """None: the station chooses."""
-    remote_start_id: int | None
-    """None: the cloud speaks 1.6."""
-    token_key: str
-    until: datetime
 
 
 @dataclass(slots=True)

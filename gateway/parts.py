@@ -21,6 +21,7 @@ from gateway.journal import Journal
 from gateway.limiters import Limiters
 from gateway.merge_bound import MergeBound
 from gateway.outbox import Outbox
+from gateway.outcomes import OnRefusal
 from gateway.records import Kept, SaveSetting
 from gateway.registration import BackOff, Registration
 from gateway.sampling import Sampling
@@ -28,7 +29,7 @@ from gateway.site_state import SiteState
 from gateway.slots import SlotTable
 from gateway.station_forms import ModelKey, StationModels
 from gateway.status_board import StatusBoard
-from gateway.transactions import OnRefusal, TransactionBooks
+from gateway.transactions import TransactionBooks
 from load_balancer.limiters.dimming import Dimming
 from site_config.model import Cloud, Ordering, Site, UnknownTokens
 

@@ -42,10 +42,11 @@ from gateway.events import (
     TimeTold,
     TransactionChanged,
 )
+from gateway.outcomes import Outcome
 from gateway.records import Transaction, Write
 from gateway.sampling import Sampling
 from gateway.slots import SlotTable
-from gateway.transactions import Outcome, TransactionBooks
+from gateway.transactions import TransactionBooks
 
 NO_TRANSACTION = 0
 """What a 1.6 station is told where there is no transaction: no number of ours."""
@@ -247,7 +248,7 @@ async def _judge(
     id_token: IdToken, station_id: str, around: Surroundings
 ) -> tuple[IdTokenInfo, tuple[Followup, ...]]:
     now = around.clock_utc()
-    if around.books.is_remote_start_expected(station_id, id_token, now):
+    if around.books.remote.is_token_expected(station_id, id_token, now):
         return IdTokenInfo(AuthorizationStatus.ACCEPTED), ()
     is_connected = around.is_cloud_connected()
     verdict = around.authorization.judge(id_token, now_utc=now, is_cloud_connected=is_connected)

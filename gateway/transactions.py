@@ -14,13 +14,13 @@ Pure: `now_utc` is an argument, numbers and UUIDs come from what it is built wit
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from gateway.bookings import book, is_refused
 from gateway.closings import Why, close_by_rule
 from gateway.cloud_profiles import RunningTransaction
-from gateway.drafts import Draft, RemoteStart
+from gateway.drafts import Draft
 from gateway.events import (
     AuthorizationStatus,
     Event,
@@ -33,6 +33,7 @@ from gateway.events import (
     TransactionChanged,
 )
 from gateway.lanes import lane_of
+from gateway.outcomes import OnRefusal, Outcome
 from gateway.records import (
     Enqueue,
     GiveBackSeqNo,
@@ -43,60 +44,13 @@ from gateway.records import (
     Transaction,
     Write,
 )
+from gateway.remote_asks import RemoteAsks
 from gateway.retransmissions import Heard, TransactionEvent, fingerprint, to_keep
 from gateway.slots import SlotTable
 from gateway.storms import Storms
 from gateway.transaction_table import TransactionTable
 
-CONNECTION_TIMEOUT_S = 60.0
-"""A remote start without a transaction is forgotten after it (1.6 ConnectionTimeOut)."""
 TECH_INFO_LENGTH = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an event means. Nothing of it is true before `TransactionBooks.accept`."""
-
-    writes: tuple[Write, ...] = ()
-    """One commit; empty: nothing to store."""
-    transaction: Transaction | None = None
-    """The one it is about, as it will be."""
-    is_duplicate: bool = False
-    """Heard before: answer as then."""
-    is_refused: bool = False
-    """The EVSE is not in the site file: answer Invalid."""
-    is_remote: bool = False
-    """A Started the cloud asked for: its token needs no question."""
-    stop: Transaction | None = None
-    """The station must be asked to stop it: the cloud did not accept its token."""
-    notes: tuple[str, ...] = ()
-    """Log lines, without tokens."""
-    station_id: str | None = None
-    fingerprint: str | None = None
-    used: RemoteStart | None = None
-    security_event: tuple[SecurityEventOccurred, datetime] | None = None
-    """As told by the station, and when."""
-
-    @property
-    def rows(self) -> tuple[OutboxRow, ...]:
-        """The rows among the writes, in order."""
-        return tuple(write.row for write in self.writes if isinstance(write, Enqueue))
-
-
-@dataclass(frozen=True, slots=True)
-class OnRefusal:
-    """1.6 and 2.0.1 know the same two settings, by nearly the same names."""
-
-    must_stop: bool = True
-    """StopTransactionOnInvalidId, StopTxOnInvalidId; False: it only takes no more energy."""
-    energy_wh: int = 0
-    """MaxEnergyOnInvalidId: what it may still take after the refusal, to be able to drive away."""
-
-    def is_spent(self, refused: Transaction) -> bool:
-        if self.must_stop or self.energy_wh == 0:
-            return True
-        from_wh, to_wh = refused.refused_at_wh, refused.register_last_wh
-        return from_wh is None or to_wh is None or to_wh - from_wh >= self.energy_wh
 
 
 class TransactionBooks:
@@ -122,9 +76,10 @@ class TransactionBooks:
         self._next_number = max(kept.next_transaction_number, highest + 1)
         self._row_ids = itertools.count(kept.next_row_id)
         self._new_uuid = new_uuid
-        self._remote_starts: list[RemoteStart] = []
         self._heard = Heard(kept.settings)
         self._storms = Storms()
+        self.remote = RemoteAsks()
+        """What the cloud has asked for: to be told before the station is."""
         self.on_refusal = OnRefusal()
         """What becomes of a running transaction whose token the cloud refuses."""
 
@@ -220,54 +175,6 @@ class TransactionBooks:
             security_event=(told, now_utc),
         )
 
-    def remote_start_asked(
-        self,
-        station_id: str,
-        evse_id: int | None,
-        remote_start_id: int | None,
-        id_token: IdToken,
-        *,
-        now_utc: datetime,
-        timeout_s: float = CONNECTION_TIMEOUT_S,
-    ) -> None:
-        """Expect a Started: it will carry the id, and RemoteStart as its trigger, upward.
-
-        To be told before the station is asked: its Started may overtake its answer. What was
-        expected there before stays: the station may refuse this one and keep to the other.
-        """
-        until = now_utc + timedelta(seconds=timeout_s)
-        expected = RemoteStart(station_id, evse_id, remote_start_id or None, id_token.key, until)
-        self._remote_starts = [other for other in self._remote_starts if now_utc <= other.until]
-        self._remote_starts.append(expected)
-
-    def remote_start_refused(self, station_id: str, evse_id: int | None) -> None:
-        """Expect the last one no more: the station said no, or nothing."""
-        place = (station_id, evse_id)
-        for index in reversed(range(len(self._remote_starts))):
-            other = self._remote_starts[index]
-            if (other.station_id, other.evse_id) == place:
-                del self._remote_starts[index]
-                return
-
-    def is_remote_start_expected(
-        self, station_id: str, id_token: IdToken, now_utc: datetime
-    ) -> bool:
-        """Whether the cloud itself asked for this token at this station a moment ago."""
-        return any(
-            expected.station_id == station_id
-            and expected.token_key == id_token.key
-            and now_utc <= expected.until
-            for expected in self._remote_starts
-        )
-
-    def is_start_expected(self, station_id: str, evse_id: int, now_utc: datetime) -> bool:
-        """Whether the EVSE waits for a remote start already."""
-        return any(
-            (expected.station_id, expected.evse_id) == (station_id, evse_id)
-            and now_utc <= expected.until
-            for expected in self._remote_starts
-        )
-
     # The cloud speaks.
 
     def cloud_answered_start(
@@ -339,8 +246,8 @@ class TransactionBooks:
     def accept(self, outcome: Outcome) -> None:
         """Make it true: its writes are on disk."""
         self.stored(outcome.writes)
-        if outcome.used is not None and outcome.used in self._remote_starts:
-            self._remote_starts.remove(outcome.used)
+        if outcome.used is not None:
+            self.remote.started(outcome.used)
         if outcome.security_event is not None:
             self._storms.told(outcome.station_id, *outcome.security_event)
         if outcome.station_id is not None and outcome.fingerprint is not None:
@@ -439,7 +346,7 @@ class TransactionBooks:
             is_cloud_connected=is_cloud_connected,
             table=self._table,
             slots=self._slots,
-            remote_starts=tuple(self._remote_starts),
+            remote_starts=self.remote.starts,
             numbers=self._numbers(),
             row_ids=self._row_ids,
             uuids=iter(self._new_uuid, None),

@@ -271,8 +271,8 @@ async def test_a_remote_start_is_expected_as_long_as_the_cloud_has_set(site):
     await site.ask(RequestStart(APP, 1))
 
     later = NOON + timedelta(seconds=599)
-    assert site.books.is_start_expected("A", 1, later)
-    assert not site.books.is_start_expected("A", 1, later + timedelta(seconds=2))
+    assert site.books.remote.is_start_expected("A", 1, later)
+    assert not site.books.remote.is_start_expected("A", 1, later + timedelta(seconds=2))
 
 
 # Before and after Accepted.

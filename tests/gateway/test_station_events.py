@@ -219,7 +219,7 @@ async def test_full_disk_costs_the_memory_of_a_verdict_and_not_the_verdict():
 
 async def test_token_of_a_remote_start_is_not_asked_for():
     gateway = Gateway(cloud=BLOCKED)
-    gateway.around.books.remote_start_asked("A", 1, 5, CARD, now_utc=NOW)
+    gateway.around.books.remote.start_asked("A", 1, 5, CARD, now_utc=NOW)
 
     authorized = await gateway.hear(AuthorizeAsked(CARD))
     started = await gateway.hear(start())

@@ -21,6 +21,7 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
+from gateway.outcomes import OnRefusal, Outcome
 from gateway.records import (
     Enqueue,
     Kept,
@@ -32,7 +33,7 @@ from gateway.records import (
     Transaction,
 )
 from gateway.slots import SlotTable
-from gateway.transactions import OnRefusal, Outcome, TransactionBooks
+from gateway.transactions import TransactionBooks
 from site_config.model import Site
 
 T0 = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -1023,7 +1024,7 @@ def test_seq_no_given_while_a_commit_was_under_way_is_not_taken_back():
 @pytest.mark.parametrize("version", [V16, V201])
 def test_started_after_a_remote_start_carries_its_id(version):
     desk = Desk()
-    desk.books.remote_start_asked("A", None, 77, CARD, now_utc=at(990))
+    desk.books.remote.start_asked("A", None, 77, CARD, now_utc=at(990))
     begin = start() if version == V16 else event(STARTED, 0, "CablePluggedIn", evse_id=1)
 
     outcome = desk.hear(begin, version=version)
@@ -1031,13 +1032,13 @@ def test_started_after_a_remote_start_carries_its_id(version):
     assert outcome.is_remote
     assert outcome.transaction.remote_start_id == 77
     assert (desk.last().trigger_reason, desk.last().remote_start_id) == ("RemoteStart", 77)
-    assert not desk.books.is_remote_start_expected("A", CARD, at(991))
+    assert not desk.books.remote.is_token_expected("A", CARD, at(991))
 
 
 def test_F01_FR_25_remote_start_of_a_car_already_plugged_in_is_told_in_its_next_event():
     desk = Desk()
     desk.hear(event(STARTED, 0, "CablePluggedIn", evse_id=1), version=V201)
-    desk.books.remote_start_asked("A", 1, 77, CARD, now_utc=at(990))
+    desk.books.remote.start_asked("A", 1, 77, CARD, now_utc=at(990))
 
     told = event(UPDATED, 9, "RemoteStart", 1, id_token=CARD, remote_start_id=77)
     outcome = desk.hear(told, version=V201)
@@ -1045,16 +1046,16 @@ def test_F01_FR_25_remote_start_of_a_car_already_plugged_in_is_told_in_its_next_
     assert outcome.is_remote
     assert outcome.transaction.remote_start_id == 77
     assert desk.last().remote_start_id == 77
-    assert not desk.books.is_remote_start_expected("A", CARD, at(991))
+    assert not desk.books.remote.is_token_expected("A", CARD, at(991))
 
 
 def test_remote_start_the_station_refused_is_not_expected():
     desk = Desk()
-    desk.books.remote_start_asked("A", 1, 77, CARD, now_utc=at(990))
+    desk.books.remote.start_asked("A", 1, 77, CARD, now_utc=at(990))
 
-    desk.books.remote_start_refused("A", 1)
+    desk.books.remote.start_refused("A", 1)
 
-    assert not desk.books.is_remote_start_expected("A", CARD, at(991))
+    assert not desk.books.remote.is_token_expected("A", CARD, at(991))
     assert not desk.hear(start()).is_remote
 
 
@@ -1067,7 +1068,7 @@ def test_remote_start_the_station_refused_is_not_expected():
 )
 def test_other_start_is_not_taken_for_the_remote_one(asked_at, token):
     desk = Desk()
-    desk.books.remote_start_asked("A", 1, 77, token, now_utc=asked_at)
+    desk.books.remote.start_asked("A", 1, 77, token, now_utc=asked_at)
 
     outcome = desk.hear(start())
 
