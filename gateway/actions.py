@@ -251,8 +251,13 @@ class CloudCommands:
         transaction = self._books.find(command.transaction_id)
         if transaction is None or transaction.ended_at is not None:
             return StatusAnswer("Rejected", "TxNotFound")
+        # Expected before it is asked: the station may end before its answer is read.
+        self._books.remote.stop_asked(transaction.number)
         asked = RequestStop(transaction.station_transaction_id)
-        return await self._routes.ask(transaction.station_id, asked)
+        answer = await self._routes.ask(transaction.station_id, asked)
+        if answer.status != "Accepted":
+            self._books.remote.stop_settled(transaction.number)
+        return answer
 
     async def _transaction_status(self, command: GetTransactionStatus) -> TransactionStatusAnswer:
         if command.transaction_id is None:

@@ -189,6 +189,8 @@ def _ended(draft: Draft, event: TransactionChanged) -> None:
             heard_late(draft, transaction, replace(event, register_wh=end_wh), end_wh)
         return
     news = _with_news(transaction, event, told)
+    if draft.is_numbered and event.stopped_reason is None:
+        event = _reason_left_out(draft, transaction, event)
     is_remote = event.stopped_reason == "Remote" or event.trigger_reason == "RemoteStop"
     if is_remote and is_refused(news):
         # 1.6 §3.5.4: we stopped it because the cloud did not accept its token.
@@ -199,6 +201,15 @@ def _ended(draft: Draft, event: TransactionChanged) -> None:
     news = replace(news, ended_at=event.at, ended_told_at=told_at)
     news = draft.save(replace(news, stopped_reason=event.stopped_reason))
     draft.send(news.cloud_evse, replace(event, register_wh=end_wh), news)
+
+
+def _reason_left_out(
+    draft: Draft, transaction: Transaction, event: TransactionChanged
+) -> TransactionChanged:
+    """1.6 §6.49: what names no reason is Local; there are stations that never name one."""
+    if transaction.number in draft.remote_stops:
+        return replace(event, stopped_reason="Remote", trigger_reason="RemoteStop")
+    return replace(event, stopped_reason="Local")
 
 
 def _late(draft: Draft, transaction: Transaction, event: TransactionChanged) -> None:

@@ -35,6 +35,8 @@ class Draft:
     table: TransactionTable
     slots: SlotTable
     remote_starts: tuple[RemoteStart, ...]
+    remote_stops: frozenset[int]
+    """The numbers of those that are asked to stop."""
     numbers: Iterator[int]
     row_ids: Iterator[int]
     uuids: Iterator[str]

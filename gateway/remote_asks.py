@@ -26,10 +26,11 @@ class RemoteStart:
 
 
 class RemoteAsks:
-    """Remote starts that are expected, the last one asked for at the end."""
+    """Remote starts that are expected, the last one asked for at the end, and remote stops."""
 
     def __init__(self) -> None:
         self._starts: list[RemoteStart] = []
+        self._stops: set[int] = set()
 
     @property
     def starts(self) -> tuple[RemoteStart, ...]:
@@ -63,6 +64,19 @@ class RemoteAsks:
             if (other.station_id, other.evse_id) == place:
                 del self._starts[index]
                 return
+
+    @property
+    def stops(self) -> frozenset[int]:
+        """The numbers of the transactions that their stations are asked to stop."""
+        return frozenset(self._stops)
+
+    def stop_asked(self, number: int) -> None:
+        """Expect an Ended that may not say why it came: to be told before the station is asked."""
+        self._stops.add(number)
+
+    def stop_settled(self, number: int) -> None:
+        """Expect it no more: it has ended, or the station said no, or nothing."""
+        self._stops.discard(number)
 
     def started(self, expected: RemoteStart) -> None:
         """Expect it no more: it has come."""

@@ -324,6 +324,7 @@ class StationDesk:
             f"transaction.refused station={stop.station_id} "
             f"transaction={stop.transaction.number} verdict={stop.transaction.verdict} action=stop"
         )
+        self._around.books.remote.stop_asked(stop.transaction.number)
         self._spawn_ask(stop.station_id, RequestStop(stop.transaction.station_transaction_id))
 
     def _spawn_ask(self, station_id: str, command: Command) -> None:

@@ -347,6 +347,7 @@ class TransactionBooks:
             table=self._table,
             slots=self._slots,
             remote_starts=self.remote.starts,
+            remote_stops=self.remote.stops,
             numbers=self._numbers(),
             row_ids=self._row_ids,
             uuids=iter(self._new_uuid, None),
@@ -367,6 +368,8 @@ class TransactionBooks:
             return
         if known is not None and known.next_seq_no > transaction.next_seq_no:
             transaction = replace(transaction, next_seq_no=known.next_seq_no)
+        if transaction.ended_at is not None:
+            self.remote.stop_settled(transaction.number)
         self._table.put(transaction)
 
     def _repeated(self, station_id: str, event: TransactionEvent, seen: str) -> Outcome:

@@ -114,7 +114,8 @@ def _started(payload: Payload) -> TransactionChanged:
 
 def _stopped(payload: Payload) -> TransactionChanged:
     at = parse_time(payload["timestamp"])
-    reason, trigger = REASON[payload.get("reason", "Local")]  # §6.49: omitted is Local
+    reason = payload.get("reason")
+    stopped, trigger = REASON[reason or "Local"]
     meter_values = parse_meter_values(payload.get("transactionData", ()))
     if not has_register(meter_values, CONTEXT_OF[EventType.ENDED]):
         meter_values += (register_sample(EventType.ENDED, at, payload["meterStop"]),)
@@ -126,7 +127,7 @@ def _stopped(payload: Payload) -> TransactionChanged:
         trigger_reason=trigger,
         seq_no=0,
         id_token=token_of_tag(tag) if tag else None,
-        stopped_reason=reason,
+        stopped_reason=stopped if reason else None,  # who knows what was asked of it knows more
         register_wh=float(payload["meterStop"]),
         meter_values=meter_values,
     )

@@ -275,6 +275,24 @@ async def test_a_remote_start_is_expected_as_long_as_the_cloud_has_set(site):
     assert not site.books.remote.is_start_expected("A", 1, later + timedelta(seconds=2))
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_expected"),
+    [
+        (StatusAnswer("Accepted"), True),
+        (StatusAnswer("Rejected"), False),
+        (Unavailable("-"), False),
+    ],
+    ids=["accepted", "refused", "silent"],
+)
+async def test_a_remote_stop_is_expected_unless_the_station_refuses_it(site, answer, is_expected):
+    transaction = site.hear("B", 1).transaction
+    site.stations.answers["B"] = answer
+
+    await site.ask(RequestStop(transaction.uuid))
+
+    assert (transaction.number in site.books.remote.stops) is is_expected
+
+
 # Before and after Accepted.
 
 

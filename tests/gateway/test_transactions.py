@@ -984,6 +984,27 @@ def test_stop_the_cloud_asked_for_stays_remote():
     assert desk.last().stopped_reason == "Remote"
 
 
+@pytest.mark.parametrize(
+    ("is_asked", "status", "told"),
+    [
+        pytest.param(False, AuthorizationStatus.ACCEPTED, "Local", id="1.6 §6.49: omitted"),
+        pytest.param(True, AuthorizationStatus.ACCEPTED, "Remote", id="it was asked to"),
+        pytest.param(True, AuthorizationStatus.INVALID, "DeAuthorized", id="and its token refused"),
+    ],
+)
+def test_a_stop_without_a_reason_has_that_for_which_it_was_asked(is_asked, status, told):
+    desk = Desk()
+    number = desk.hear(start()).transaction.number
+    judged(desk, number, IdTokenInfo(status))
+    if is_asked:
+        desk.books.remote.stop_asked(number)
+
+    ended = desk.hear(stop(number, stopped_reason=None)).transaction
+
+    assert (ended.stopped_reason, desk.last().stopped_reason) == (told, told)
+    assert desk.books.remote.stops == frozenset()
+
+
 def test_refusal_after_the_end_stops_nothing():
     desk = Desk()
     number = desk.hear(start()).transaction.number

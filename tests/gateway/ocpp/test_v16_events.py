@@ -307,10 +307,10 @@ def test_a_reason_of_2_0_1_has_a_word(stopped: str | None, said: str) -> None:
     assert sent[1]["reason"] == said
 
 
-def test_a_stop_without_reason_was_local() -> None:
+def test_a_stop_without_reason_leaves_it_to_the_books() -> None:
     event = CODEC.parse_event("StopTransaction", {k: v for k, v in STOP.items() if k != "reason"})
 
-    assert event == ENDED
+    assert event == replace(ENDED, stopped_reason=None)
 
 
 def test_meter_stop_is_not_added_to_data_that_has_it() -> None:
