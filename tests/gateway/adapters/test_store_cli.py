@@ -9,9 +9,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from gateway.adapters import store_file
+from gateway.adapters import store_cli, store_file
 from gateway.adapters.store import open_store
 from gateway.cli import app
 from gateway.events import (
@@ -80,7 +81,8 @@ def data(tmp_path):
 
 @pytest.fixture
 def gateway(data, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(store_cli, "console", Console(width=200))
+    monkeypatch.setattr(store_cli, "errors", Console(width=200, stderr=True))
 
     def run(*words, answer=None):
         return CliRunner().invoke(app, [*map(str, words), "--data", str(data)], input=answer)
