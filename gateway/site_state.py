@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.charging_wishes import ChargingWish
+from gateway.draws import Draws
 from gateway.events import ChargingState, ConnectorStatus
 from load_balancer.decision import Decision, Turn
 from load_balancer.inputs import MeterReading
@@ -125,6 +126,8 @@ class EvseState:
     measured: PhaseCurrents | None = None
     """In the EVSE's own conductor order."""
     measured_at: float | None = None
+    draws: Draws = field(default_factory=Draws)
+    """The last day of it."""
     energy_wh: float | None = None
     """Delivered in the running transaction, else in the last one."""
     limited_by: Reason | None = None
@@ -213,12 +216,20 @@ class SiteState:
         for key, limit in decision.limits.items():
             evse = self.stations[key.station_id].evses[key.evse_id]
             evse.limit_a, evse.limited_by, evse.turn = limit.limit_a, limit.reason, limit.turn
+        for *_, evse in self.evse_states():
+            evse.draws.note(_drawn_a(evse), at)
         for name, circuit in decision.circuits.items():
             state = self.circuits[name]
             state.limit, state.measured = circuit.limit, circuit.measured
             state.allocated = circuit.allocated
         root = self.circuits[self.root]
         self.history.append(HistoryPoint(at, root.measured, root.limit, root.allocated))
+
+
+def _drawn_a(evse: EvseState) -> float | None:
+    if evse.transaction_id is None:
+        return 0.0
+    return None if evse.measured is None else max(evse.measured)
 
 
 def snapshot(state: SiteState, now: float, now_utc: datetime) -> dict[str, Any]:

@@ -37,7 +37,7 @@ STATES: dict[str, Callable[[SiteState], SiteState]] = {
     "meter-lost": meter_lost,
     "limited": limited,
 }
-SIZES = {"tablet": (1024, 768), "upright": (768, 1600), "phone": (390, 844)}
+SIZES = {"desk": (1280, 900), "tablet": (1024, 768), "upright": (768, 1600), "phone": (390, 844)}
 
 
 async def take_pictures(folder: Path, stations: int) -> None:

@@ -1,4 +1,4 @@
-"""The REST interface of one EVSE: what its driver wants. The rest is in `api`."""
+"""The REST interface of one EVSE: what its driver wants, what was drawn. The rest is in `api`."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends
 from fastapi.security import HTTPBearer
 
 from gateway.adapters.web.answers import Refused
-from gateway.adapters.web.api import FORBIDDEN, Operator, OurDesk, viewer
+from gateway.adapters.web.api import FORBIDDEN, UNKNOWN, Operator, OurDesk, viewer
 from gateway.limit_wish import DriverWish
+from gateway.operations import NotFound
 from gateway.site_state import wish_json
 from load_balancer.inputs import EvseKey
 
@@ -41,3 +42,14 @@ async def wish(
 async def forget_wish(key: OfEvse, desk: OurDesk, caller: Operator) -> None:
     """Take back what is wished there, be it an operator's or the car's word."""
     await desk.operations.clear_wish(key, caller)
+
+
+@evses.get("/draws", tags=["limits"], responses=UNKNOWN)
+async def draws(key: OfEvse, desk: OurDesk) -> list[list[float | None]]:
+    """What it drew over the last day, since the gateway's start: milliseconds since 1970, the
+    highest current of that minute on any phase, A; null: not known."""
+    station = desk.state.stations.get(key.station_id)
+    if station is None or key.evse_id not in station.evses:
+        raise NotFound(f"there is no EVSE {key.station_id}/{key.evse_id}")
+    points = station.evses[key.evse_id].draws.points()
+    return [[point.at.timestamp() * 1000, point.drawn_a] for point in points]

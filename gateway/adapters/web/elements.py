@@ -29,8 +29,20 @@ class CircuitBars(Element, component="static/circuit_bars.js"):
             self.on("limit", lambda event: on_limit(str(event.args)))
 
 
-class EvseBoard(Element, component="static/evse_board.js"):
+class EvseBoard(
+    Element,
+    component="static/evse_board.js",
+    esm={"site-gateway-day": "static/evse_day"},
+):
     """Every EVSE as a card; as a row where there are many."""
+
+    def __init__(self, on_wish: Callable[[str, int], None] | None) -> None:
+        """`on_wish` is told the EVSE whose driver wants something; None: nobody may say so."""
+        assert ui.echart is not None  # brings the plotting library into the page
+        super().__init__()
+        self._props["mayChange"] = on_wish is not None
+        if on_wish is not None:
+            self.on("wish", lambda event: on_wish(str(event.args[0]), int(event.args[1])))
 
 
 class CurrentPlot(Element, component="static/current_plot.js"):

@@ -18,6 +18,7 @@ from gateway.adapters.web.live import Live
 from gateway.adapters.web.page_limit import LimitDialog
 from gateway.adapters.web.page_messages import MessagesPanel
 from gateway.adapters.web.page_outbox import OutboxPanel
+from gateway.adapters.web.page_wish import WishDialog
 from gateway.operations import Caller
 from site_config.model import Role
 
@@ -73,10 +74,12 @@ async def site_page(request: Request, client: Client) -> None:
 
 
 def _site_panel(live: Live, caller: Caller) -> None:
-    dialog = LimitDialog(live.desk, caller) if may(caller, Role.OPERATOR) else None
+    is_operator = may(caller, Role.OPERATOR)
+    dialog = LimitDialog(live.desk, caller) if is_operator else None
+    wish = WishDialog(live.desk, caller) if is_operator else None
     with ui.element("div").classes("sg-overview"):
         with ui.element("div").classes("sg-card sg-plot-card"):
             CurrentPlot()
         with ui.element("div").classes("sg-card"):
             CircuitBars(dialog.open if dialog else None)
-    EvseBoard()
+    EvseBoard(wish.open if wish else None)

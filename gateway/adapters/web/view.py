@@ -42,6 +42,7 @@ def view_of(
     evses = evse_rows(state, clock)
     return {
         "clock": clock.local.strftime("%H:%M:%S"),
+        "at_ms": int(now_utc.timestamp()) // 60 * 60_000,
         "date": clock.local.strftime("%a %-d %B"),
         "cloud": _cloud(state, clock),
         "outbox": _outbox(state, clock),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.adapters.web.wording import Clock, duration, since, time_of_day
+from gateway.charging_wishes import ChargingWish
 from gateway.events import ChargingState, ConnectorStatus
 from gateway.site_state import EvseState, SiteState, StationState
 from load_balancer.phases import PhaseCurrents
@@ -42,11 +43,13 @@ def evse_rows(state: SiteState, clock: Clock) -> dict[str, dict[str, Any]]:
         station = state.stations[station_id]
         rows[f"{station_id}/{evse_id}"] = {
             "station": station_id,
+            "evse_id": evse_id,
             "evse": evse_id if len(station.evses) > 1 else None,
             "circuit": state.site.stations[station_id].circuit,
             **_state(station, evse, clock),
             **_numbers(evse, state.site.site.voltage_v),
             "why": _why(evse, clock) if evse.transaction_id else None,
+            "wish": _wish(evse.wish, clock),
             "details": _details(station, evse, clock),
         }
     return rows
@@ -103,6 +106,22 @@ def _why(evse: EvseState, clock: Clock) -> dict[str, str] | None:
         "text": text,
         "since": f"Since {time_of_day(clock.at(reason.since), clock)}.",
     }
+
+
+def _wish(wish: ChargingWish | None, clock: Clock) -> str | None:
+    """Say what a driver wants, and who has told.
+
+    >>> from datetime import UTC, datetime
+    >>> from zoneinfo import ZoneInfo
+    >>> clock = Clock(0.0, datetime(2026, 6, 1, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    >>> _wish(ChargingWish(12_000.0, clock.utc + timedelta(hours=3), "vehicle"), clock)
+    'Wants 12 kWh by 17:00, told by the car.'
+    """
+    if wish is None:
+        return None
+    energy = "as much as it takes" if wish.energy_wh is None else f"{wish.energy_wh / 1000:g} kWh"
+    end = f" by {time_of_day(wish.departs_at, clock)}" if wish.departs_at else ""
+    return f"Wants {energy}{end}, told by {'the car' if wish.is_from_vehicle else wish.told_by}."
 
 
 def _details(station: StationState, evse: EvseState, clock: Clock) -> list[list[str]]:

@@ -129,6 +129,7 @@ def _occupy(evse: EvseState, number: int, circuit: str) -> None:
         evse.charging_state, evse.limit_a, evse.measured = ChargingState.SUSPENDED_EV, 16.0, ZERO
         return
     if number == 0:
+        _draw_for_a_day(evse)
         evse.wish = ChargingWish(12_000.0, NOON + timedelta(hours=3, minutes=30), VEHICLE, 2150.0)
     limit_a = (16.0, 11.6)[kind % 2]
     drawn_a = limit_a - 0.3
@@ -326,7 +327,8 @@ class DemoOperations:
             raise NotFound(f"no station {query.of.station_id!r}")
         if query.at is not None:
             moment(query.at, ZoneInfo("Europe/Berlin"), NOON)
-        return [JournalEntry(NOON, "CP-01", 1, 16.0, 6.0, "fuse", "garage", "L2", 63.0, 67.4)]
+            return [JournalEntry(NOON, "CP-01", 1, 16.0, 6.0, "fuse", "garage", "L2", 63.0, 67.4)]
+        return a_day_of_limits()
 
     def messages(self, query: TraceQuery) -> Sequence[TraceEntry]:
         own = [entry for entry in self.trace if query.station in (None, entry.station_id)]
@@ -348,6 +350,42 @@ class EvidenceInMemory:
 
     async def dimming_evidence(self, since: datetime, until: datetime) -> list[DimmingEvidence]:
         return [evidence for evidence in self.kept if since <= evidence.at < until]
+
+
+def a_day_of_limits() -> list[JournalEntry]:
+    """Return the journal of CP-01/1: pushed down by others, dimmed in the evening."""
+    changes: list[tuple[float, float, Rule, float, float]] = [
+        (1380, 16.0, Rule.FAIR_SHARE, 16.0, 63.0),
+        (1210, 6.1, Rule.GRID_OPERATOR, 6.1, 16.0),
+        (1140, 16.0, Rule.FAIR_SHARE, 16.0, 63.0),
+        (905, 32.0, Rule.EVSE_MAXIMUM, 32.0, 63.0),
+        (640, 6.0, Rule.NO_DEMAND, 6.0, 0.3),
+        (420, 9.3, Rule.FUSE, 63.0, 71.2),
+        (395, 11.6, Rule.RISING, 11.6, 20.0),
+        (260, 0.0, Rule.MINIMUM_UNAVAILABLE, 4.2, 6.0),
+        (230, 16.0, Rule.FAIR_SHARE, 16.0, 63.0),
+        (0, 6.0, Rule.FUSE, 63.0, 67.4),
+    ]
+    entries, before_a = [], 6.0
+    for minutes, limit_a, rule, value_a, compared_a in changes:
+        at = NOON - timedelta(minutes=minutes)
+        entries.append(
+            JournalEntry(
+                at, "CP-01", 1, before_a, limit_a, rule, "garage", "L2", value_a, compared_a
+            )
+        )
+        before_a = limit_a
+    return entries
+
+
+def _draw_for_a_day(evse: EvseState) -> None:
+    """Let an EVSE have drawn a little less than it was allowed, but for a pause at night."""
+    limit_a, changes = 0.0, {entry.at: entry.to_a for entry in a_day_of_limits()}
+    for minutes in range(1430, -1, -1):
+        at = NOON - timedelta(minutes=minutes)
+        limit_a = changes.get(at, limit_a)
+        is_charging = not 425 < minutes < 640
+        evse.draws.note(max(0.0, limit_a - 0.4 * (1 + sin(minutes))) * is_charging, at)
 
 
 def demo_grid_operator(state: SiteState) -> DimmingDesk:

@@ -361,3 +361,68 @@ async def test_how_much_waits_how_long_and_since_when_is_seen(page, url, desk):
     await page.wait_for("document.querySelector('.sg-depth polyline')")
     assert "at most 3 waited" in await page.text(".sg-depth")
     await page.wait_for("document.body.innerText.includes('They will take about 12 min.')")
+
+
+async def test_a_card_opens_into_its_day_and_says_why_it_was_held_back_then(page, url):
+    await signed_in(page, url, VIEWER)
+    await page.click('[data-evse="CP-01/1"] h3')
+    await page.wait_for("document.querySelector('.sg-day canvas')")
+
+    await page.evaluate(
+        """(() => { const field = document.querySelector('.sg-day input');
+        field.value = '14:00'; field.dispatchEvent(new Event('input'));
+        field.dispatchEvent(new Event('change')); })()"""
+    )
+
+    await page.wait_for("document.querySelector('.sg-day-answer b')")
+    assert await page.text(".sg-day-answer") == (
+        "6 A, since 14:00:00. The fuse of garage L2 allows 63.0 A; "
+        "67.4 A flow or are promised there."
+    )
+    csv = await page.evaluate("document.querySelector('.sg-day a').getAttribute('href')")
+    assert csv.startswith("/api/v1/journal?station=CP-01&evse=1&format=csv")
+    assert (
+        await page.evaluate("document.querySelectorAll('[data-evse] .sg-more button').length") == 0
+    )
+    assert page.complaints == []
+
+
+async def test_pointing_at_the_day_says_what_held_then(page, url):
+    await signed_in(page, url)
+    await page.click('[data-evse="CP-01/1"] h3')
+    await page.wait_for("document.querySelector('.sg-day canvas')")
+    await page.evaluate("document.querySelector('.sg-day').scrollIntoView()")
+    box = await page.evaluate(
+        "document.querySelector('.sg-day canvas').getBoundingClientRect().toJSON()"
+    )
+
+    async with asyncio.timeout(10):
+        while "is its fair share" not in await page.text(".sg-day-answer"):
+            await page.call(
+                "Input.dispatchMouseEvent",
+                type="mouseMoved",
+                x=box["x"] + box["width"] * 0.92,
+                y=box["y"] + box["height"] / 2,
+            )
+
+    assert "16 A, since 10:10:00." in await page.text(".sg-day-answer")
+
+
+async def test_an_operator_says_what_a_driver_wants(page, url, desk):
+    await signed_in(page, url)
+    assert await page.text('[data-evse="CP-01/1"] .sg-wish') == (
+        "Wants 12 kWh by 17:30, told by the car."
+    )
+    await page.click('[data-evse="CP-01/1"] h3')
+    await page.click('[data-evse="CP-01/1"] .sg-more button', "wish")
+    await page.wait_for("document.querySelector('.sg-dialog input[type=time]')?.value == '17:30'")
+
+    await page.type(".sg-dialog input[type=number]", "9")
+    await page.click(".sg-dialog button", "Set wish")
+
+    assert await page.wait_for(
+        "document.querySelector('[data-evse=\"CP-01/1\"] .sg-wish').innerText == "
+        "'Wants 9 kWh by 17:30, told by operator-tablet.'"
+    )
+    wish = desk.state.stations["CP-01"].evses[1].wish
+    assert (wish.energy_wh, wish.departs_at) == (9000, NOON + timedelta(hours=3, minutes=30))

@@ -36,6 +36,7 @@ from tests.gateway.adapters.demo_site import (
 from tests.support.web_server import serving
 
 LIMIT = "/api/v1/circuits/garage/limit"
+DRAWS = "/api/v1/stations/CP-01/evses/1/draws"
 WISH = "/api/v1/stations/CP-01/evses/1/wish"
 EVERYTHING = [
     ("GET", "/api/v1/site"),
@@ -57,6 +58,7 @@ EVERYTHING = [
     ("POST", "/api/v1/outbox/17/discard"),
     ("GET", "/api/v1/messages"),
     ("GET", "/api/v1/journal"),
+    ("GET", DRAWS),
     ("GET", "/api/v1/messages?format=jsonl"),
     ("GET", "/api/v1/openapi.json"),
     ("GET", "/api/v1/no-such-thing"),
@@ -560,3 +562,13 @@ async def test_a_wish_that_cannot_be_is_refused_in_words(web, path, wish, token,
     assert answer.status_code == status
     assert answer.json()["error"]
     assert status != 422 or "energy_wh" in answer.json()["advice"]
+
+
+async def test_what_an_evse_drew_is_told_by_the_minute(web):
+    told = (await web.get(DRAWS, headers=bearer(VIEWER))).json()
+    unknown = await web.get(DRAWS.replace("CP-01", "CP-99"), headers=bearer(VIEWER))
+
+    assert told[-1] == [NOON.timestamp() * 1000, pytest.approx(5.6, abs=0.1)]
+    minutes = [at - told[0][0] for at, _ in told]
+    assert minutes == [60_000 * number for number in range(len(told))]
+    assert unknown.status_code == 404

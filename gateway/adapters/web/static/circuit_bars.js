@@ -43,7 +43,8 @@ export default {
   data: () => ({ site }),
   methods: {
     limit(circuit) {
-      return [...new Set(circuit.phases.map((phase) => phase.limit_a))].join(" · ");
+      const limits = circuit.phases.map((phase) => phase.limit_a);
+      return new Set(limits).size === 1 ? limits[0] : limits.join("/");
     },
     /** A circuit without a meter draws no more than what was given to vehicles there. */
     amperes(circuit, phase) {

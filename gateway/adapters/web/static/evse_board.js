@@ -1,3 +1,4 @@
+import { EvseDay } from "site-gateway-day";
 import { site } from "site-gateway-store";
 
 const DENSE_FROM = 40;
@@ -10,6 +11,9 @@ const KINDS = [
 ];
 
 export default {
+  components: { EvseDay },
+  props: { mayChange: Boolean },
+  emits: ["wish"],
   template: `
     <div>
       <div class="sg-board-head">
@@ -25,7 +29,7 @@ export default {
       </div>
       <p v-if="!shown.length" class="sg-muted">None.</p>
       <div :class="dense ? 'sg-rows' : 'sg-cards'">
-        <article v-for="[key, row] in shown" :key="key" class="sg-evse" :class="'sg-' + row.kind"
+        <article v-for="[key, row] in shown" :key="key" class="sg-evse" :class="['sg-' + row.kind, { 'sg-open': open === key }]"
                  :data-evse="key" @click="open = open === key ? null : key">
           <div class="sg-evse-head">
             <h3>{{ row.station }}<small v-if="row.evse"> · {{ row.evse }}</small></h3>
@@ -38,11 +42,18 @@ export default {
           </div>
           <p v-if="row.note" class="sg-why">{{ row.note }}</p>
           <p v-else-if="row.why" class="sg-why">{{ row.why.text }} <em>{{ row.why.since }}</em></p>
-          <dl v-if="open === key" class="sg-details">
+          <p v-if="row.wish" class="sg-wish">{{ row.wish }}</p>
+          <div v-if="open === key" class="sg-more" @click.stop>
+          <button v-if="mayChange" class="sg-button" @click="$emit('wish', row.station, row.evse_id)">
+            Driver's wish…
+          </button>
+          <EvseDay :station="row.station" :evse="row.evse_id" />
+          <dl class="sg-details">
             <template v-if="row.currents_a"><dt>L1 · L2 · L3</dt><dd>{{ row.currents_a }} A</dd></template>
             <dt>Circuit</dt><dd>{{ row.circuit }}</dd>
             <template v-for="[word, text] in row.details"><dt>{{ word }}</dt><dd>{{ text }}</dd></template>
           </dl>
+          </div>
         </article>
       </div>
     </div>
