@@ -10,6 +10,7 @@ from gateway.adapters.web.wording import Clock, duration, since, time_of_day
 from gateway.charging_wishes import ChargingWish
 from gateway.events import ChargingState, ConnectorStatus
 from gateway.site_state import EvseState, SiteState, StationState
+from load_balancer.decision import Turn
 from load_balancer.phases import PhaseCurrents
 
 Chip = tuple[str, str, str]
@@ -49,6 +50,7 @@ def evse_rows(state: SiteState, clock: Clock) -> dict[str, dict[str, Any]]:
             **_state(station, evse, clock),
             **_numbers(evse, state.site.site.voltage_v),
             "why": _why(evse, clock) if evse.transaction_id else None,
+            "queue": _queue(evse.turn, clock) if evse.transaction_id else None,
             "wish": _wish(evse.wish, clock),
             "details": _details(station, evse, clock),
         }
@@ -95,17 +97,22 @@ def _currents(measured: PhaseCurrents | None) -> str | None:
 
 
 def _why(evse: EvseState, clock: Clock) -> dict[str, str] | None:
-    reason, turn = evse.limited_by, evse.turn
+    reason = evse.limited_by
     if reason is None:
         return None
-    text = reason.sentence()
-    if turn is not None:
-        expected = time_of_day(clock.at(turn.expected_at), clock)
-        text += f" Number {turn.place} in the queue, its turn should come at {expected}."
     return {
-        "text": text,
+        "text": reason.sentence(),
         "since": f"Since {time_of_day(clock.at(reason.since), clock)}.",
     }
+
+
+def _queue(turn: Turn | None, clock: Clock) -> str | None:
+    if turn is None:
+        return None
+    expected = time_of_day(clock.at(turn.expected_at), clock)
+    minutes = round((turn.expected_at - clock.now) / 60)
+    wait = f"in about {minutes} min" if minutes > 0 else "any moment"
+    return f"Number {turn.place} in the queue, its turn should come at {expected}, {wait}."
 
 
 def _wish(wish: ChargingWish | None, clock: Clock) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.adapters.web import page_limit, wording
+from gateway.adapters.web import page_limit, page_wish, view_evses, wording
 from gateway.adapters.web.page_limit import FOREVER, HOUR, TOMORROW, ends_at
 from gateway.adapters.web.view import changes, circuit_order, plot_history, view_of
 from gateway.events import ChargingState, ConnectorStatus
@@ -183,7 +183,7 @@ def test_a_limit_ends_by_the_clock_on_the_sites_wall(choice, now_utc, end):
     assert ends_at(choice, now_utc, ZoneInfo("Europe/Berlin")) == end
 
 
-@pytest.mark.parametrize("module", [page_limit, wording])
+@pytest.mark.parametrize("module", [page_limit, page_wish, view_evses, wording])
 def test_the_examples_in_the_docstrings_are_true(module):
     assert doctest.testmod(module).failed == 0
 
@@ -191,10 +191,10 @@ def test_the_examples_in_the_docstrings_are_true(module):
 def test_who_waits_for_current_sees_his_place_and_when_his_turn_should_come():
     rows = looked_at(busy_state())["evses"].values()
 
-    texts = [row["why"]["text"] for row in rows if row["why"] and "queue" in row["why"]["text"]]
+    texts = [row["queue"] for row in rows if row["queue"]]
     expected = f"{(NOON + timedelta(seconds=540)).astimezone(ZoneInfo('Europe/Berlin')):%H:%M}"
-    said = f" Number 1 in the queue, its turn should come at {expected}."
-    assert texts and all(text.endswith(said) for text in texts)
+    said = f"Number 1 in the queue, its turn should come at {expected}, in about 9 min."
+    assert set(texts) == {said}
     queue = [
         evse["queue"]
         for station in snapshot(busy_state(), NOW, NOON)["stations"].values()

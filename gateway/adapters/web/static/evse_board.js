@@ -42,6 +42,7 @@ export default {
           </div>
           <p v-if="row.note" class="sg-why">{{ row.note }}</p>
           <p v-else-if="row.why" class="sg-why">{{ row.why.text }} <em>{{ row.why.since }}</em></p>
+          <p v-if="row.queue" class="sg-queue">{{ row.queue }}</p>
           <p v-if="row.wish" class="sg-wish">{{ row.wish }}</p>
           <div v-if="open === key" class="sg-more" @click.stop>
           <button v-if="mayChange" class="sg-button" @click="$emit('wish', row.station, row.evse_id)">
