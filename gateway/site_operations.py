@@ -56,6 +56,10 @@ class Shelves(Protocol):
     async def quarantine_edits(self, row_id: int) -> list[QuarantineEdit]: ...
 
 
+class Books(KnownTransactions, Protocol):
+    def recall(self, transaction: Transaction) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SiteOperations:
     """`operations.Operations` of this process."""
@@ -65,7 +69,7 @@ class SiteOperations:
     wishes: ChargingWishes
     trace: MessageTrace
     outbox_queue: Outbox
-    books: KnownTransactions
+    books: Books
     shelves: Shelves
     journal_book: JournalBook
     grid_operator: DimmingDesk | None
@@ -198,6 +202,7 @@ class SiteOperations:
         caller: Caller,
     ) -> QuarantinedRow:
         found = await self._decidable(row_id, caller)
+        await self._recall(found.row)
         version = self.state.cloud.protocol or found.row.sent_version
         row = mended(found.row, changes, event, books=self.books, version=version)
         at = self.clock_utc()
@@ -214,8 +219,17 @@ class SiteOperations:
             raise NotFound(f"row {row_id} is not in quarantine; there are {sorted(rows) or 'none'}")
         return rows[row_id]
 
+    async def _recall(self, row: OutboxRow) -> None:
+        """Let the books know the transaction of a row that waited longer than they remember."""
+        if row.transaction is None or self.books.by_number(row.transaction) is not None:
+            return
+        if (found := await self.shelves.journey(row.transaction)) is not None:
+            self.books.recall(found.transaction)
+
     async def release(self, row_id: int, *, is_retried: bool, caller: Caller) -> None:
         row = (await self._decidable(row_id, caller)).row
+        if is_retried:
+            await self._recall(row)
         await self.commit([Release(row_id, is_retried, self.clock_utc(), caller.name)])
         self.outbox_queue.released(row, is_retried=is_retried)
         action = "retried" if is_retried else "discarded"

@@ -63,6 +63,15 @@ class TransactionTable:
         if len(self._delivered) > REMEMBERED:
             self._forget(self._delivered.popleft())
 
+    def recall(self, transaction: Transaction) -> None:
+        """Hold one again that was let go: a row of it is to be told once more.
+
+        No station speaks of it: its name for it may be another's by now.
+        """
+        if transaction.number not in self._by_number:
+            self._by_number[transaction.number] = transaction
+            self._by_uuid[transaction.uuid.casefold()] = transaction.number
+
     def by_number(self, number: int) -> Transaction | None:
         return self._by_number.get(number)
 

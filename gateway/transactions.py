@@ -257,6 +257,10 @@ class TransactionBooks:
         """Note that the cloud has the ENDED row; without it ended transactions stay in memory."""
         self._table.delivered(number)
 
+    def recall(self, transaction: Transaction) -> None:
+        """Know one again, as the store does, that was delivered and forgotten long ago."""
+        self._table.recall(transaction)
+
     # Read.
 
     def open_on(self, station_id: str, evse_id: int) -> Transaction | None:

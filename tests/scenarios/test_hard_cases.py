@@ -333,6 +333,36 @@ async def test_start_refused_for_good_and_retried_by_a_person_gives_its_number_t
         assert {complaint.rule for complaint in depot.cloud.complaints} <= {"unknown transaction"}
 
 
+@pytest.mark.parametrize("is_edited", [False, True], ids=["retried", "mended and retried"])
+async def test_what_a_person_sends_again_is_sayable_though_its_transaction_is_forgotten(
+    depot_of, monkeypatch, is_edited
+):
+    monkeypatch.setattr("gateway.transaction_table.REMEMBERED", 0)
+    async with depot_of("ocpp2.0.1") as depot:
+        bench = await depot.station("CP-01", "ocpp2.0.1")
+        await depot.registered()
+        depot.cloud.behaviour.errors["TransactionEvent"] = ["PropertyConstraintViolation"]
+        await bench.charge(Car())
+        bench.pass_time(30)
+        await bench.leave()
+        await depot.delivered()
+        operations, operator = depot.gateway.operations, Caller("control-room", Role.OPERATOR)
+        (found,) = await operations.quarantined()
+        row = found.row
+        assert depot.gateway.parts.books.by_number(row.transaction) is None
+
+        if is_edited:
+            asked = {"event": None, "note": "wrong register", "caller": operator}
+            await operations.edit(row.id, changes={"register_wh": 7}, **asked)
+        await operations.release(row.id, is_retried=True, caller=operator)
+        await depot.delivered()
+
+        started = heard(depot.cloud, "TransactionEvent", eventType="Started")[-1]
+        (booked,) = depot.cloud.transactions
+        assert started["transactionInfo"]["transactionId"] == booked.transaction_id
+        assert depot.gateway.outbox.depth() == (0, 0, None)
+
+
 async def test_start_refused_for_good_leaves_the_rest_to_a_2_0_1_cloud(depot_of):
     """2.0.1 names its transactions itself, so the rest says whose it is; seqNo shows the gap."""
     async with depot_of("ocpp2.0.1") as depot:
