@@ -330,7 +330,7 @@ class BooksMachine(RuleBasedStateMachine):
         after = self._rows()
         for row_id, row in before.items():
             now = after.get(row_id)
-            lane = self.world.program.outbox._lanes.get(row.lane)
+            lane = self.world.program.outbox._waits.lanes.get(row.lane)
             is_split = lane is not None and row_id <= lane.alone_through
             if now is None or is_split:
                 ids = {row_id, *row.sent_with}

@@ -638,7 +638,7 @@ def test_a_backlog_of_any_length_is_held_in_a_few_rows():
     sent, most_held = [], 0
     while True:
         refill(outbox, disk)
-        most_held = max(most_held, outbox._held)
+        most_held = max(most_held, outbox._waits.held)
         if (batch := outbox.next_batch(0.0, V201)) is None:
             break
         outbox.confirmed(batch)
