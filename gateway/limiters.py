@@ -132,7 +132,9 @@ class Limiters:
         for station_id in self._below[circuit]:
             for evse_id, evse in state.stations[station_id].evses.items():
                 key = EvseKey(station_id, evse_id)
-                wired = rotation(self._site.stations[station_id].evses[evse_id].phases)
+                if None in evse.phases:
+                    continue  # nobody knows yet which phase it unbalances
+                wired = rotation([phase for phase in evse.phases if phase is not None])
                 live = _live_conductors(evse)
                 if evse.measured is not None and 0 < live < PHASE_COUNT:
                     singles[key] = on_circuit(evse.measured, wired)

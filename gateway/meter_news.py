@@ -41,11 +41,17 @@ class MeterNews:
         self._problem(f"meter_doubt.{name}", told)
 
     def drawn(self, name: str, now: float) -> PhaseCurrents:
-        """Return what the EVSEs below a meter last said they draw, on the circuit's phases."""
+        """Return what the EVSEs below a meter last said they draw, on the circuit's phases.
+
+        One whose phases nobody knows yet is left out.
+        """
         at_most_s = REPORTS_MISSED * self._state.site.csms.meter_interval_s
         total = [0.0, 0.0, 0.0]
-        for station, evse_id, at in self._below[name]:
+        for station, evse_id in self._below[name]:
             evse = self._state.stations[station].evses[evse_id]
+            if None in evse.phases:
+                continue
+            at = rotation([phase for phase in evse.phases if phase is not None])
             is_fresh = evse.measured_at is not None and now - evse.measured_at <= at_most_s
             if evse.measured is not None and evse.transaction_id is not None and is_fresh:
                 for phase, current_a in enumerate(on_circuit(evse.measured, at)):
@@ -60,9 +66,9 @@ class MeterNews:
             self._counters.count_meter_failure(name)
 
 
-def _evses_below(site: Site, meter: str) -> Iterator[tuple[str, int, tuple[int, ...]]]:
-    """Yield station, EVSE and how it sits on the circuit, of all that a meter measures."""
+def _evses_below(site: Site, meter: str) -> Iterator[tuple[str, int]]:
+    """Yield station and EVSE of all that a meter measures."""
     for feed in feeds(site):
         circuits = upwards(site, feed.station.circuit)
         if any(site.circuits[name].meter == meter for name in circuits):
-            yield feed.station_id, feed.evse_id, rotation(feed.evse.phases)
+            yield feed.station_id, feed.evse_id

@@ -16,9 +16,10 @@ from gateway.draws import Draws
 from gateway.events import ChargingState, ConnectorStatus
 from load_balancer.decision import Decision, Turn
 from load_balancer.inputs import MeterReading
-from load_balancer.phases import ZERO, PhaseCurrents
+from load_balancer.phases import PHASES, ZERO, Phase, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import Site
+from site_config.fields import UNKNOWN
+from site_config.model import Evse, Site
 
 HISTORY_LENGTH = 3600
 """Points kept for the page's plot: an hour at one reading a second."""
@@ -111,6 +112,9 @@ class CircuitState:
 @dataclass(slots=True)
 class EvseState:
     cloud_evse: int
+    phases: tuple[Phase | None, ...] = PHASES
+    """The circuit's phases on its conductors, as the site file says or as they were found; None:
+    nobody knows yet."""
     status: ConnectorStatus | None = None
     """None: never reported."""
     charging_state: ChargingState | None = None
@@ -194,7 +198,10 @@ class SiteState:
             },
             stations={
                 name: StationState(
-                    {evse: EvseState(cloud_evses[name, evse]) for evse in station.evses}
+                    {
+                        number: EvseState(cloud_evses[name, number], _phases(evse))
+                        for number, evse in station.evses.items()
+                    }
                 )
                 for name, station in site.stations.items()
             },
@@ -218,6 +225,8 @@ class SiteState:
             evse.limit_a, evse.limited_by, evse.turn = limit.limit_a, limit.reason, limit.turn
         for *_, evse in self.evse_states():
             evse.draws.note(_drawn_a(evse), at)
+        for key, phases in decision.phases.items():
+            self.stations[key.station_id].evses[key.evse_id].phases = phases
         for name, circuit in decision.circuits.items():
             state = self.circuits[name]
             state.limit, state.measured = circuit.limit, circuit.measured
@@ -280,6 +289,10 @@ def _meter(meter: MeterState, now: float) -> dict[str, Any]:
     }
 
 
+def _phases(evse: Evse) -> tuple[Phase | None, ...]:
+    return tuple(None if phase == UNKNOWN else phase for phase in evse.conductors)
+
+
 def _circuit(circuit: CircuitState) -> dict[str, Any]:
     return {
         "rating_a": circuit.rating_a,
@@ -293,6 +306,7 @@ def _circuit(circuit: CircuitState) -> dict[str, Any]:
 def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
     return {
         "cloud_evse": evse.cloud_evse,
+        "phases": [phase or UNKNOWN for phase in evse.phases],
         "status": evse.status,
         "transaction_id": evse.transaction_id,
         "limit_a": evse.limit_a,

@@ -37,7 +37,8 @@ from load_balancer.inputs import (
 )
 from load_balancer.limiters.fuse_allowance import FuseAllowance
 from load_balancer.metering import Draws, MeteredCircuit
-from load_balancer.phases import ZERO, PhaseCurrents
+from load_balancer.phase_search import CalmLevels
+from load_balancer.phases import PHASES, ZERO, Phase, PhaseCurrents
 from load_balancer.reasons import Rule
 from load_balancer.steering import LIVE, Cut, Pace, Room, Steering
 from load_balancer.tally import Tally
@@ -82,6 +83,14 @@ class Balancer:
             for circuit in self._tree.circuits
             if circuit.allowance is not None and circuit.meter is not None
         }
+        self._searching = {
+            memory: metered[-1]
+            for memory in self._memories
+            if memory.search.is_open
+            and (metered := [index for index in memory.node.circuits if index in self._meters])
+        }
+        """EVSEs of unknown phases, and the innermost circuit above that has a meter."""
+        self._levels = {index: CalmLevels() for index in self._searching.values()}
         self._keys = [memory.node.key for memory in self._memories]
         self._policies: list[Distrust | None] = []
         """For each circuit, the meter that is not trusted there."""
@@ -97,6 +106,7 @@ class Balancer:
         circuits = {circuit.id: circuit for circuit in inputs.circuits}
         allowed_da, rules = self._allowed(circuits)
         bearable_da = self._bearable_da(allowed_da, rules, now)
+        self._look_for_phases(inputs.evses, circuits, now)
         self._observe_evses(inputs.evses, now)
         events = self._observe_meters(circuits, bearable_da, now)
         self._obey_meters()
@@ -140,6 +150,7 @@ class Balancer:
                 for circuit in self._tree.circuits
             },
             events=tuple(events),
+            phases=self._phases(),
         )
 
     # Observe.
@@ -177,6 +188,17 @@ class Balancer:
                     bearable_da[node] += deci_amps_below(extra_a)
         return bearable_da
 
+    def _look_for_phases(
+        self, evses: Sequence[EvseInput], circuits: Mapping[str, CircuitInput], now: float
+    ) -> None:
+        for index, levels in self._levels.items():
+            known = circuits.get(self._tree.circuits[index].id)
+            levels.take(known.reading if known is not None else None)
+        searching = {memory.node.key: memory for memory in self._searching}
+        for evse in evses if searching else ():
+            if (memory := searching.get(evse.key)) is not None:
+                memory.look_for_phases(evse, self._levels[self._searching[memory]], now)
+
     def _observe_evses(self, evses: Sequence[EvseInput], now: float) -> None:
         for memory, evse in zip(self._memories, self._in_order(evses), strict=True):
             had_a_part = memory.is_demanding or (memory.is_reachable and memory.counted_da > 0)
@@ -185,12 +207,12 @@ class Balancer:
                 continue
             if had_a_part and not memory.is_reachable:
                 self._hold_path(memory.node.circuits, now)
-            nodes = memory.node.nodes
-            self._low.put(memory, nodes, memory.low_da)
-            self._drawn.put(memory, nodes, memory.drawn_da)
-            self._fixed.put(memory, nodes, memory.fixed_da)
+            search = memory.search
+            self._low.put(memory, search.nodes, search.at_least(memory.low_da))
+            self._drawn.put(memory, search.nodes, search.at_least(memory.drawn_da))
+            self._fixed.put(memory, search.nodes, search.at_most(memory.fixed_da))
             counted_da = memory.counted_da if memory.is_demanding else 0
-            self._counted.put(memory, memory.nodes, (counted_da,) * len(nodes))
+            self._counted.put(memory, memory.nodes, (counted_da,) * len(memory.nodes))
 
     def _in_order(self, evses: Sequence[EvseInput]) -> Sequence[EvseInput | None]:
         """Return what is known of each EVSE, in the order of the memories."""
@@ -305,6 +327,16 @@ class Balancer:
                 memory.tell(reason, now, turns.get(memory))
             limits[memory.node.key] = memory.limit
         return limits
+
+    def _phases(self) -> dict[EvseKey, tuple[Phase | None, ...]]:
+        return {
+            memory.node.key: tuple(
+                PHASES[nodes[0] % 3] if len(nodes := memory.search.of((conductor,))) == 1 else None
+                for conductor in range(len(memory.node.nodes))
+            )
+            for memory in self._memories
+            if memory.search.is_open
+        }
 
     def _circuit(
         self, circuit: CircuitNode, situation: Situation, promised_da: Sequence[int]

@@ -35,13 +35,19 @@ class EvseNode:
     key: EvseKey
     circuits: tuple[int, ...]
     """Indices of its circuits, root first; the last is the one it hangs on."""
-    nodes: tuple[int, ...]
-    """For each of the EVSE's conductors, the node of its own circuit."""
+    wirings: tuple[tuple[int, ...], ...]
+    """For each of the EVSE's conductors, the node of its own circuit; in every way that is
+    possible, which is one where the site file knows."""
     minimum_a: float
     maximum_a: float
     safe_a: float
     weight: float
     """Share relative to the others; the configuration's priority."""
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Where its conductors are, in their order; of an unknown wiring, the first possible."""
+        return self.wirings[0]
 
 
 class CircuitTree:
@@ -81,7 +87,10 @@ class CircuitTree:
             EvseNode(
                 key=EvseKey(station_id, evse_id),
                 circuits=self.path(index[station.circuit]),
-                nodes=tuple(3 * index[station.circuit] + phase for phase in rotation(evse.phases)),
+                wirings=tuple(
+                    tuple(3 * index[station.circuit] + phase for phase in rotation(wiring))
+                    for wiring in evse.wirings
+                ),
                 minimum_a=evse.min_current_a,
                 maximum_a=evse.max_current_a,
                 safe_a=station.safe_current_a,

@@ -3,7 +3,8 @@
 Currents are A RMS per phase, positive = towards the vehicle.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from load_balancer.inputs import EvseKey
@@ -89,3 +90,6 @@ class Decision:
     circuits: dict[str, CircuitDecision]
     events: tuple[Event, ...] = ()
     """What is worth a log line."""
+    phases: Mapping[EvseKey, tuple[Phase | None, ...]] = field(default_factory=dict)
+    """Where the conductors of the EVSEs are whose phases the site file does not know; None: still
+    unknown."""

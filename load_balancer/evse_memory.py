@@ -22,7 +22,8 @@ from load_balancer.decision import Limit, Turn
 from load_balancer.departures import Plan
 from load_balancer.inputs import Ceiling, EvseInput
 from load_balancer.learning import PhaseUse, UnusedOffer
-from load_balancer.phases import PhaseCurrents
+from load_balancer.phase_search import CalmLevels, PhaseSearch
+from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
 from site_config.model import OnLoss
 
@@ -43,6 +44,9 @@ DISOBEDIENT_FROM_DA = 10
 
 STEADY_RULES = {Rule.EVSE_MAXIMUM, Rule.FAIR_SHARE, Rule.RISING, Rule.NO_DEMAND}
 """Rules whose numbers change only with the EVSE's own; the others quote what flows now."""
+
+IDLE_REPORT_S = 10.0
+"""An EVSE without a vehicle counts as if it reported so often that it draws nothing."""
 
 NOTHING = (0, 0, 0)
 
@@ -94,8 +98,9 @@ class EvseMemory:
         self.maximum_da = 0
         """That, or less while a meter is lost."""
 
-        self._use = PhaseUse(node.nodes)
-        self.nodes = node.nodes
+        self._use = PhaseUse(tuple(range(len(node.nodes))))
+        self.search = PhaseSearch(node.wirings)
+        self.nodes = self.search.of(self._use.nodes)
         """Where the vehicle draws, as far as that is known."""
         self._unused = UnusedOffer(self.minimum_da)
         self.plan: Plan | None = None
@@ -181,6 +186,19 @@ class EvseMemory:
         self.changed_at, self.settled_at = now, now + CONFIRM_WITHIN_S
         self._is_confirmed = False
 
+    def look_for_phases(self, evse: EvseInput | None, levels: CalmLevels, now: float) -> None:
+        """Compare what it reports with the innermost meter that measures it."""
+        if evse is None or not evse.is_reachable:
+            return
+        measured, at = evse.measured, evse.measured_at
+        if not evse.has_transaction and not evse.wants_current and evse.believed_a == 0:
+            # Nobody is there: it draws nothing, and need not say so.
+            measured, at = ZERO, now - now % IDLE_REPORT_S
+        if measured is None or at is None:
+            return
+        if self.search.observe(_deci_amps(measured), at, levels):
+            self._seen = None
+
     def observe(self, evse: EvseInput | None, now: float) -> bool:
         """Take in what is known now, None: nothing. Returns whether it may change anything."""
         if evse is None or not evse.is_reachable:
@@ -227,6 +245,9 @@ class EvseMemory:
             self._be_charging(evse, measured_da, -inf if measured_at is None else measured_at, now)
         else:
             self._be_idle(measured_da)
+        nodes = self.search.of(self._use.nodes)
+        if nodes != self.nodes:
+            self.nodes = nodes
 
     def _be_unreachable(self, evse: EvseInput | None) -> None:
         self.is_reachable = self.is_demanding = False
@@ -252,7 +273,6 @@ class EvseMemory:
         self.low_da = self.drawn_da = self.fixed_da = measured_da
         self.counted_da = max(measured_da)
         self._use.forget()
-        self.nodes = self._use.nodes
         self._unused.forget()
 
     def _be_charging(
@@ -296,7 +316,6 @@ class EvseMemory:
         elif measured_at != self._learnt_at:
             self._learnt_at = measured_at
             self._use.learn(measured_da, measured_at)
-            self.nodes = self._use.nodes
             self._unused.learn(max(measured_da), self.limit_da, measured_at)
 
     def _notice_disobedience(self, excess_da: int) -> None:

@@ -78,12 +78,16 @@ def upwards(site: Site, circuit: str) -> Iterator[str]:
 
 
 def feeds_below(site: Site) -> dict[str, dict[str, list[Feed]]]:
-    """Return circuit -> phase -> the EVSEs that draw on it, directly or further down."""
+    """Return circuit -> phase -> the EVSEs that draw on it, directly or further down.
+
+    One whose phases are unknown counts on every phase it could be on.
+    """
     below: dict[str, dict[str, list[Feed]]] = {
         circuit: {phase: [] for phase in PHASES} for circuit in site.circuits
     }
     for feed in feeds(site):
+        phases = {phase for wiring in feed.evse.wirings for phase in wiring}
         for circuit in upwards(site, feed.station.circuit):
-            for phase in set(feed.evse.phases):
+            for phase in phases or set(feed.evse.phases):
                 below[circuit][phase].append(feed)
     return below

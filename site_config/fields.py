@@ -3,7 +3,7 @@
 import re
 from datetime import time
 from math import isfinite
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticKnownError
@@ -12,6 +12,11 @@ from site_config.addresses import host_and_port, parse_bus
 
 PHASES = 3
 T = TypeVar("T")
+
+Phase = Literal["L1", "L2", "L3"]
+UNKNOWN: Literal["unknown"] = "unknown"
+Conductor = Literal["L1", "L2", "L3", "unknown"]
+"""The circuit's phase on a conductor of an EVSE, where it is known."""
 
 
 def without_repetition(items: tuple[T, ...]) -> tuple[T, ...]:
@@ -47,6 +52,11 @@ def _same_on_each_phase(rating: object) -> object:
     return (number,) * 3
 
 
+def _unknown_on_each_conductor(phases: object) -> object:
+    """Let one word stand for an EVSE of whose wiring nothing is known."""
+    return (UNKNOWN,) * PHASES if phases == UNKNOWN else phases
+
+
 def _clock_time(text: object) -> object:
     """Read `17:00` as hours and minutes, never as pydantic's seconds since midnight."""
     if isinstance(text, str):
@@ -77,6 +87,24 @@ PhaseRatings = Annotated[
                     "type": "array",
                     "items": {"type": "number", "exclusiveMinimum": 0},
                     "minItems": 3,
+                    "maxItems": 3,
+                },
+            ]
+        }
+    ),
+]
+Conductors = Annotated[
+    tuple[Conductor, ...],
+    Field(min_length=1, max_length=PHASES),
+    BeforeValidator(_unknown_on_each_conductor),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "unknown"},
+                {
+                    "type": "array",
+                    "items": {"enum": ["L1", "L2", "L3", "unknown"]},
+                    "minItems": 1,
                     "maxItems": 3,
                 },
             ]

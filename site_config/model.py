@@ -13,6 +13,8 @@ Currents are A RMS per phase, positive = import.
 from collections.abc import Mapping
 from datetime import time
 from enum import StrEnum
+from functools import cached_property
+from itertools import permutations
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -24,10 +26,13 @@ from pydantic import (
 )
 
 from site_config.fields import (
+    UNKNOWN,
     ClockTime,
+    Conductors,
     Current,
     LimitStep,
     Listen,
+    Phase,
     PhaseRatings,
     PositiveCurrent,
     Seconds,
@@ -35,7 +40,7 @@ from site_config.fields import (
     without_repetition,
 )
 
-Phase = Literal["L1", "L2", "L3"]
+PHASES: tuple[Phase, Phase, Phase] = ("L1", "L2", "L3")
 OcppVersion = Literal["ocpp2.0.1", "ocpp1.6"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -268,8 +273,11 @@ class Circuit(Model):
 class Evse(Model):
     """The part of a station that feeds one vehicle at a time."""
 
-    phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=3)] = ("L1", "L2", "L3")
-    """The circuit's phases on the EVSE's L1, L2, L3."""
+    conductors: Annotated[
+        Conductors, Field(validation_alias="phases", examples=[["L1", "L2", "L3"]])
+    ] = PHASES
+    """The circuit's phases on the EVSE's L1, L2, L3; unknown: it counts on every phase it could be
+    on, until the meter has shown where it is."""
     max_current_a: PositiveCurrent = 32.0
     """What cable and EVSE can carry, A."""
     min_current_a: PositiveCurrent = MINIMUM_CURRENT_A
@@ -278,6 +286,24 @@ class Evse(Model):
     """Weight in the fair share; 2 = twice the share."""
     cloud_evse: Annotated[int, Field(ge=1, le=MAX_EVSES)] | None = None
     """Its number upstream, never renumbered; absent: the next free one, then kept on disk."""
+
+    @cached_property
+    def wirings(self) -> tuple[tuple[Phase, ...], ...]:
+        """The circuit's phases on its conductors in every way that is possible: one, if known."""
+        return tuple(
+            wiring
+            for wiring in permutations(PHASES, len(self.conductors))
+            if all(
+                named in (UNKNOWN, phase)
+                for named, phase in zip(self.conductors, wiring, strict=True)
+            )
+        )
+
+    @cached_property
+    def phases(self) -> tuple[Phase, ...]:
+        """The circuit's phases on its conductors; where unknown, the first that could be."""
+        known = tuple(phase for phase in self.conductors if phase != UNKNOWN)
+        return next(iter(self.wirings), known)
 
 
 class ChargingRateUnit(StrEnum):

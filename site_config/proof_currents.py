@@ -37,10 +37,10 @@ def prove_currents(site: Site, findings: Findings) -> None:
 
 def _evse(feed: Feed, findings: Findings) -> None:
     evse, path = feed.evse, feed.path
-    if len(set(evse.phases)) < len(evse.phases):
+    if not evse.wirings:
         findings.error(
             f"{path}.phases",
-            f"[{', '.join(evse.phases)}] names a phase twice",
+            f"[{', '.join(evse.conductors)}] names a phase twice",
             "name each conductor of the EVSE with its own phase of the circuit",
         )
     if evse.min_current_a > evse.max_current_a:

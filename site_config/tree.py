@@ -21,6 +21,7 @@ from site_config.circuit_tree import (
     roots,
     safe_current_a,
 )
+from site_config.fields import UNKNOWN
 from site_config.model import Circuit, Evse, Meter, Site, Station
 
 Below = dict[str, dict[str, list[Feed]]]
@@ -106,6 +107,13 @@ def _evse_line(evse_id: int, evse: Evse) -> Text:
     number = "next free number" if evse.cloud_evse is None else f"EVSE {evse.cloud_evse}"
     priority = "" if evse.priority == 1 else f", priority {evse.priority:g}"
     return Text(
-        f"EVSE {evse_id}: {'-'.join(evse.phases)}, {evse.min_current_a:g} to "
+        f"EVSE {evse_id}: {_phases(evse)}, {evse.min_current_a:g} to "
         f"{evse.max_current_a:g} A{priority} → cloud {number}"
     )
+
+
+def _phases(evse: Evse) -> str:
+    if set(evse.conductors) == {UNKNOWN}:
+        number = {1: "one conductor, ", 2: "two conductors, "}.get(len(evse.conductors), "")
+        return f"phases unknown ({number}counts on each)"
+    return "-".join(evse.conductors)

@@ -10,6 +10,7 @@ from gateway.commissioning.observation import Change
 from gateway.commissioning.procedure import FOLLOWS_A
 from load_balancer.inputs import EvseKey
 from load_balancer.phases import PHASES, Phase, PhaseCurrents
+from site_config.fields import UNKNOWN, Conductor
 from site_config.model import Site
 
 SEEN_A = 1.5
@@ -27,7 +28,7 @@ class Finding:
     key: EvseKey
     seen: Mapping[str, tuple[Phase, ...]]
     """Metered circuit -> phases on which it showed the vehicle; empty: on none."""
-    declared_phases: tuple[Phase, ...]
+    declared_phases: tuple[Conductor, ...]
     found_phases: tuple[Phase, ...] | None
     """The circuit's phases on the EVSE's L1, L2, L3; None: what was seen does not tell."""
     declared_circuit: str
@@ -59,14 +60,14 @@ def find(site: Site, change: Change) -> Finding:
     found, notes = _rotation(seen.get(found_circuit or "", ()), conductors, evse.phases)
     mistakes = [
         *_wrong_circuit(seen, declared_path),
-        *_wrong_phases(found, evse.phases),
+        *_wrong_phases(found, evse.conductors),
         *_wrong_meter(change, seen, step_a, site.site.voltage_v),
         *_wrong_station(change),
     ]
     return Finding(
         key=change.key,
         seen=seen,
-        declared_phases=evse.phases,
+        declared_phases=evse.conductors,
         found_phases=found,
         declared_circuit=station.circuit,
         found_circuit=found_circuit,
@@ -163,8 +164,8 @@ def _wrong_circuit(seen: Mapping[str, Sequence[Phase]], path: Sequence[str]) -> 
     return mistakes
 
 
-def _wrong_phases(found: Sequence[Phase] | None, declared: Sequence[Phase]) -> list[str]:
-    if found is None or tuple(found) == tuple(declared):
+def _wrong_phases(found: Sequence[Phase] | None, declared: Sequence[Conductor]) -> list[str]:
+    if found is None or all(map(_agrees, found, declared)):
         return []
     return [f"phases are [{', '.join(found)}], the site file says [{', '.join(declared)}]"]
 
@@ -210,9 +211,20 @@ def _mean_of(currents: PhaseCurrents, phases: Sequence[Phase]) -> float:
     return sum(abs(currents[PHASES.index(phase)]) for phase in phases) / len(phases)
 
 
+def _agrees(found: Phase, declared: Conductor) -> bool:
+    return declared in (UNKNOWN, found)
+
+
 def _turn(finding: Finding) -> int:
-    found = finding.found_phases or finding.declared_phases
-    return (PHASES.index(found[0]) - PHASES.index(finding.declared_phases[0])) % 3
+    if finding.found_phases is None:
+        return 0
+    pairs = zip(finding.found_phases, finding.declared_phases, strict=True)
+    turns = (
+        PHASES.index(found) - PHASES.index(declared)
+        for found, declared in pairs
+        if declared != UNKNOWN
+    )
+    return next(turns, 0) % 3
 
 
 def _innermost(site: Site, circuits: Sequence[str]) -> str | None:

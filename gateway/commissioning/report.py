@@ -10,6 +10,7 @@ from rich.text import Text
 from gateway.commissioning.findings import Finding, swapped_meters
 from gateway.commissioning.procedure import Skipped
 from load_balancer.inputs import EvseKey
+from site_config.fields import UNKNOWN
 
 EXIT_OK, EXIT_DIFFERENT, EXIT_INCOMPLETE = 0, 1, 3
 
@@ -93,7 +94,7 @@ def _row(finding: Finding) -> tuple[str | Text, ...]:
     result = (
         Text("\n".join(finding.mistakes), "bold red")
         if finding.mistakes
-        else Text("as declared", "green")
+        else Text("as found" if UNKNOWN in finding.declared_phases else "as declared", "green")
     )
     for note in finding.notes:
         result.append(f"\n{note}", "dim")

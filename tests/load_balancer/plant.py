@@ -122,6 +122,10 @@ class World:
             for node in self.tree.evses
         }
 
+    def wire(self, station, nodes):
+        """Put an EVSE on other nodes than the site file says, or where it does not know."""
+        self.outlet(station).nodes = nodes
+
     def outlet(self, station):
         return self.outlets[EvseKey(station, 1)]
 

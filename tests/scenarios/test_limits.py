@@ -22,12 +22,14 @@ class Grid:
         self.base_a = 10.0
         self.benches = []
 
+    def drawn(self, evse):
+        return on_circuit(PhaseCurrents(*evse.currents_a), rotation(["L1", "L2", "L3"]))
+
     def values(self):
         phases = [self.base_a] * 3
         for bench in self.benches:
             for evse in bench.station.evses.values():
-                drawn = on_circuit(PhaseCurrents(*evse.currents_a), rotation(["L1", "L2", "L3"]))
-                phases = [total + own for total, own in zip(phases, drawn, strict=True)]
+                phases = [a + b for a, b in zip(phases, self.drawn(evse), strict=True)]
         powers = [current_a * VOLTAGE_V for current_a in phases]
         return DecodedValues(
             currents=PhaseValues(*phases),

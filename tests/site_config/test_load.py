@@ -48,6 +48,24 @@ def test_minimal_site_takes_the_defaults():
     assert (site.csms.listen, site.web, site.mqtt) == ("0.0.0.0:9000", None, None)
 
 
+@pytest.mark.parametrize(
+    ("phases", "wirings", "first"),
+    [
+        ("unknown", 6, ("L1", "L2", "L3")),
+        ("[unknown]", 3, ("L1",)),
+        ("[L2, unknown, unknown]", 2, ("L2", "L1", "L3")),
+        ("[L2, unknown]", 2, ("L2", "L1")),
+        ("[L2, L3, unknown]", 1, ("L2", "L3", "L1")),
+        ("[L3, L1]", 1, ("L3", "L1")),
+    ],
+)
+def test_unknown_conductors_may_be_on_every_phase_that_is_left(phases, wirings, first):
+    site = parse_site(swapped("[L1, L2, L3]", phases), {})
+
+    evse = site.stations["CP-01"].evses[1]
+    assert (len(evse.wirings), evse.phases) == (wirings, first)
+
+
 def test_example_is_understood_as_the_contract_says(example):
     site = parse_site(example, {})
 
@@ -83,6 +101,7 @@ BAD = [
     ("rating_a: 100", "rating_a: [63, 63, 0]", "circuits.grid.rating_a.2", 6, "range", "more"),
     ("  grid: {rating_a: 100}", "  {}", "circuits", 5, "holds nothing", "at least 1"),
     ("[L1, L2, L3]", "L1", "stations.CP-01.evses.1.phases", 12, "not a list", "[L1]"),
+    ("[L1, L2, L3]", "[unknwon]", "stations.CP-01.evses.1.phases.0", 12, "not", "unknown?"),
     ("[L1, L2, L3]", "[l1]", "stations.CP-01.evses.1.phases.0", 12, "not possible", "L1?"),
     ("[L1, L2, L3]", "[]", "stations.CP-01.evses.1.phases", 12, "holds nothing", "at least"),
     ("      1: {", "      A: {", "stations.CP-01.evses.A", 12, "no number", "1, 2, 3"),

@@ -75,6 +75,7 @@ ERRORS = [
         "EVSEs 1, 3, but no 2",
         "without gaps",
     ),
+    ("[L2, L3, L1]", "[L2, L2, unknown]", "stations.CP-01.evses.2.phases", 15, "twice", "own"),
     ("[L2, L3, L1]", "[L2, L2]", "stations.CP-01.evses.2.phases", 15, "twice", "own phase"),
     (
         "max_current_a: 16",
@@ -195,6 +196,20 @@ def test_safe_currents_count_only_on_the_phases_an_evse_uses():
 
     assert "L3 carries 22 A" in errors[0].message
     assert "L1" not in errors[0].message
+
+
+def test_safe_currents_of_unknown_phases_count_on_every_phase_they_could_be_on():
+    """Two of 6 A on all three, and one of 6 A on one, nobody knows which."""
+    errors, _ = proof_of(
+        ("rating_a: 63", "rating_a: 17"),
+        ("safe_current_a: 0", "safe_current_a: 6"),
+        ("circuit: grid", "circuit: garage"),
+        ("phases: [L3]", "phases: [unknown]"),
+    )
+
+    (error,) = errors
+    assert error.path == "circuits.garage.rating_a"
+    assert "L1 carries 18 A and L2 carries 18 A and L3 carries 18 A" in error.message
 
 
 def test_equal_sum_fits_exactly():

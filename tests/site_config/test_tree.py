@@ -37,6 +37,18 @@ def test_sums_of_safe_currents_stand_beside_the_rating(text):
     assert "garage 63 A per phase · safe 18/18/18 A · all at once 96/96/96 A" in tree
 
 
+@pytest.mark.parametrize(
+    ("phases", "shown"),
+    [
+        ("unknown", "EVSE 1: phases unknown (counts on each), 6 to 32 A"),
+        ("[unknown]", "EVSE 1: phases unknown (one conductor, counts on each), 6 to 32 A"),
+        ("[L2, unknown, unknown]", "EVSE 1: L2-unknown-unknown, 6 to 32 A"),
+    ],
+)
+def test_tree_says_where_phases_are_unknown(text, phases, shown):
+    assert shown in drawn(parse_site(text.replace("[L2, L3, L1]", phases), {}))
+
+
 def test_tree_shows_no_secret(text):
     tree = drawn(parse_site(text, {}))
 

@@ -138,6 +138,7 @@ def _details(station: StationState, evse: EvseState, clock: Clock) -> list[list[
         ["Model", ", ".join(filter(None, (model, station.firmware))) or "not told yet"],
         ["Protocol", station.protocol or "never connected"],
         ["In the cloud", f"EVSE {evse.cloud_evse}"],
+        ["Phases", ", ".join(phase or "not known yet" for phase in evse.phases)],
     ]
     if evse.transaction_id:
         details.append(["Transaction", evse.transaction_id])

@@ -217,6 +217,22 @@ def one_car(*, show=None, car=None, wiring=None, declared=ALL, **options):
     return trial
 
 
+@pytest.mark.parametrize("turn", range(3))
+def test_phases_that_nobody_knew_are_no_mistake_and_stand_in_the_lines_to_paste(turn):
+    wiring = Wiring("grid", (turn, (turn + 1) % 3, (turn + 2) % 3))
+
+    finding = one_car(declared="unknown", wiring=wiring).findings()["CP"]
+
+    assert finding.mistakes == ()
+    line = ", ".join(ALL[phase] for phase in wiring.phases)
+    assert yaml_lines([finding]) == [
+        "stations:",
+        "  CP:",
+        "    evses:",
+        f"      1: {{ phases: [{line}] }}",
+    ]
+
+
 def test_a_meter_that_counts_backwards_is_found():
     def backwards(circuit, currents, power_w):
         return currents, -power_w
