@@ -181,18 +181,21 @@ def _evses(state: SiteState) -> Iterator[Metric]:
     limit = _gauge("evse_limit_amperes", "What the EVSE may draw on each phase", labels)
     measured = _gauge("evse_measured_amperes", "Current of a conductor", [*labels, "phase"])
     energy = _gauge("evse_transaction_energy_watt_hours", "Energy of the transaction", labels)
+    queue = _gauge("evse_queue_place", "Place in the queue; absent: waits for nobody", labels)
     status = _gauge("evse_status", "1 for the status reported", [*labels, "status"])
     for name, number, evse in state.evse_states():
         key = [name, str(number)]
         active.add_metric(key, evse.transaction_id is not None)
         if evse.limit_a is not None:
             limit.add_metric(key, evse.limit_a)
+        if evse.turn is not None:
+            queue.add_metric(key, evse.turn.place)
         if evse.energy_wh is not None:
             energy.add_metric(key, evse.energy_wh)
         if evse.status is not None:
             status.add_metric([*key, evse.status], 1)
         _per_phase(measured, key, evse.measured)
-    yield from (active, limit, measured, energy, status)
+    yield from (active, limit, measured, energy, queue, status)
 
 
 def _counters(counters: Counters) -> Iterator[Metric]:

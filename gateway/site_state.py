@@ -334,7 +334,7 @@ def _queue(turn: Turn | None, now: float, now_utc: datetime) -> dict[str, Any] |
     return {
         "place": turn.place,
         "wait_s": round(wait_s),
-        "expected_at": expected_at.isoformat(timespec="minutes"),
+        "expected_at": expected_at.isoformat(timespec="seconds"),
     }
 
 

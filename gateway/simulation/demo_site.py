@@ -74,11 +74,17 @@ def demo_site(ports: Ports) -> Site:
                 }
             },
             "circuits": {
-                "grid": {"rating_a": 100, "meter": METER},
+                "grid": {
+                    "rating_a": 100,
+                    "contract_a": 95,
+                    "unbalance_a": 20,
+                    "meter": METER,
+                },
                 "garage": {"rating_a": 63, "parent": "grid"},
                 "yard": {"rating_a": 40, "parent": "grid"},
             },
             "stations": _stations(),
+            "grid_operator": {},
             "web": {
                 "listen": f"127.0.0.1:{ports.page}",
                 "tokens": [

@@ -16,7 +16,7 @@ from tests.gateway.adapters.demo_site import (
 )
 
 UNITS = ("_amperes", "_bytes", "_ratio", "_watts", "_watt_hours", "_seconds", "_messages", "_total")
-FACTS = {"connected", "registered", "healthy", "active", "status", "problem"}
+FACTS = {"connected", "registered", "healthy", "active", "status", "problem", "place"}
 
 
 def samples(state, counters=None):
@@ -51,6 +51,7 @@ def samples(state, counters=None):
         (("evse_status", "CP-01", "1", "Occupied"), 1),
         (("evse_transaction_active", "CP-01", "1"), 1),
         (("evse_limit_amperes", "CP-01", "1"), 16),
+        (("evse_queue_place", "CP-02", "2"), 1),
         (("evse_measured_amperes", "CP-01", "1", "L1"), pytest.approx(15.7)),
         (("evse_transaction_energy_watt_hours", "CP-01", "1"), 2150),
         (("messages_total", "station", "in", "MeterValues"), 2),
@@ -76,6 +77,7 @@ def test_what_is_unknown_is_left_out_and_never_zero():
         "evse_limit_amperes",
         "evse_measured_amperes",
         "evse_transaction_energy_watt_hours",
+        "evse_queue_place",
         "evse_status",
     }
     assert "circuit_rating_amperes" in told

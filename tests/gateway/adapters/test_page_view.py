@@ -201,7 +201,7 @@ def test_who_waits_for_current_sees_his_place_and_when_his_turn_should_come():
         for evse in station["evses"].values()
         if evse["queue"]
     ]
-    at = (NOON + timedelta(seconds=540)).isoformat(timespec="minutes")
+    at = (NOON + timedelta(seconds=540)).isoformat(timespec="seconds")
     waits = {"place": 1, "wait_s": 540, "expected_at": at}
     assert queue and all(each == waits for each in queue)
 
