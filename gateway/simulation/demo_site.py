@@ -74,12 +74,7 @@ def demo_site(ports: Ports) -> Site:
                 }
             },
             "circuits": {
-                "grid": {
-                    "rating_a": 100,
-                    "contract_a": 95,
-                    "unbalance_a": 20,
-                    "meter": METER,
-                },
+                "grid": {"rating_a": 100, "unbalance_a": 20, "meter": METER},
                 "garage": {"rating_a": 63, "parent": "grid"},
                 "yard": {"rating_a": 40, "parent": "grid"},
             },

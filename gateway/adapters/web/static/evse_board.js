@@ -30,7 +30,7 @@ export default {
       <p v-if="!shown.length" class="sg-muted">None.</p>
       <div :class="dense ? 'sg-rows' : 'sg-cards'">
         <article v-for="[key, row] in shown" :key="key" class="sg-evse" :class="['sg-' + row.kind, { 'sg-open': open === key }]"
-                 :data-evse="key" @click="open = open === key ? null : key">
+                 :data-evse="key" tabindex="0" @click="toggle(key)" @keydown.enter.self="toggle(key)">
           <div class="sg-evse-head">
             <h3>{{ row.station }}<small v-if="row.evse"> · {{ row.evse }}</small></h3>
             <span class="sg-chip" :class="'sg-' + row.tone">{{ row.text }}</span>
@@ -60,6 +60,11 @@ export default {
     </div>
   `,
   data: () => ({ site, kinds: KINDS, kind: "all", search: "", open: null }),
+  methods: {
+    toggle(key) {
+      this.open = this.open === key ? null : key;
+    },
+  },
   computed: {
     count() {
       return Object.keys(this.site.evses).length;

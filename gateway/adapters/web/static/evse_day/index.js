@@ -6,7 +6,7 @@ import { site } from "site-gateway-store";
 const REFRESH_MS = 30000;
 const DAY_MS = 24 * 3600 * 1000;
 const LEAST_MS = 10 * 60 * 1000;
-const MOST = 5000;
+const MOST = 20000;
 const LIMIT = "#c2392b";
 const DRAWN = "#13907c";
 const QUIET = ["evse_maximum", "no_demand", "rising", "fair_share"];
@@ -66,12 +66,15 @@ export const EvseDay = {
     },
     async refresh() {
       const draws = `/api/v1/stations/${encodeURIComponent(this.station)}/evses/${this.evse}/draws`;
-      const [entries, drawn] = await Promise.all([
-        this.ask(this.journal(`&limit=${MOST}`)),
+      const last = this.entries.at(-1);
+      const since = last ? `&since=${new Date(last.ms + 1).toISOString()}` : "";
+      const [told, drawn] = await Promise.all([
+        this.ask(this.journal(`&limit=${MOST}${since}`)),
         this.ask(draws),
       ]);
-      if (!entries || !drawn || this.chart.isDisposed()) return;
-      this.entries = entries.map((entry) => ({ ...entry, ms: Date.parse(entry.at) }));
+      if (!told || !drawn || this.chart.isDisposed()) return;
+      const fresh = told.map((entry) => ({ ...entry, ms: Date.parse(entry.at) }));
+      this.entries = [...this.entries, ...fresh].filter((entry) => entry.ms > this.site.at_ms - DAY_MS);
       this.draw(drawn);
     },
     draw(drawn) {
