@@ -79,9 +79,8 @@ class JournalBook:
 
     async def _write_now(self) -> None:
         entries = self.journal.take()
-        if not entries:
-            return
         try:
+            # Even of nothing: what a round has handed over a moment ago is on disk before it.
             await self.commit([AppendJournal(tuple(entries))])
         except StoreFailed:
             self.journal.put_back(entries)

@@ -1,5 +1,6 @@
 """Why every limit was what it was: what is written down, and how it is asked for."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -117,6 +118,19 @@ class Disk:
         return [w for writes in self.commits for w in writes if isinstance(w, AppendJournal)]
 
 
+class SlowDisk(Disk):
+    """A store that takes its time, and one write after the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.may_write, self._turn = asyncio.Event(), asyncio.Lock()
+
+    async def commit(self, writes):
+        async with self._turn:
+            await self.may_write.wait()
+            await super().commit(writes)
+
+
 def book_on(disk):
     journal = Journal()
     return journal, JournalBook(journal, disk, disk.commit, list)
@@ -156,6 +170,21 @@ async def test_a_day_later_it_is_forgotten():
 
     forgets = [w for writes in disk.commits for w in writes if isinstance(w, ForgetJournal)]
     assert forgets == [ForgetJournal(NOON - timedelta(days=1))]
+
+
+async def test_whoever_asks_waits_for_what_is_on_its_way_to_the_disk():
+    disk = SlowDisk()
+    journal, book = book_on(disk)
+    journal.note(decision(6), NOON)
+    writing = asyncio.create_task(book.write(0.0, NOON))
+    await asyncio.sleep(0)
+
+    asking = asyncio.create_task(book.at(NOON, JournalOf("CP-01")))
+    await asyncio.sleep(0)
+    disk.may_write.set()
+
+    assert [entry.to_a for entry in await asking] == [6]
+    await writing
 
 
 async def test_whoever_asks_is_told_of_the_last_second_too():
