@@ -25,6 +25,8 @@ async def test_why_was_this_car_at_9_a_is_answered_before_and_after_a_restart(de
             await http.put("/api/v1/circuits/grid/limit", json=wish)
             await live(bench, depot, lambda: bench.limit_a() == 9.0, speed=5)
             told = (await http.get("/api/v1/journal?station=CP-01&evse=1")).json()
+            draws = (await http.get("/api/v1/stations/CP-01/evses/1/draws")).json()
+        limiters = depot.gateway.state.circuits["grid"].limiters
         at = depot.clock.wall().isoformat()
         await depot.stop()
         console = Console(record=True, width=200)
@@ -34,6 +36,8 @@ async def test_why_was_this_car_at_9_a_is_answered_before_and_after_a_restart(de
         last = told[-1]
         assert (last["to_a"], last["rule"], last["circuit"]) == (9.0, "operator", "grid")
         assert last["from_a"] >= 11
+        assert max(drawn_a or 0 for _, drawn_a in draws) >= 6
+        assert [each.text for each in limiters] == ["tablet: 9 A (works on L2)"]
         assert "An operator allows 9.0 A at grid" in last["sentence"]
         assert code == 0
         assert "An operator allows 9.0 A at grid" in console.export_text()
