@@ -29,7 +29,8 @@ from gateway.adapters import (
     store_reads,
     store_salvage,
 )
-from gateway.adapters.store_writes import Statement, gathered, statements
+from gateway.adapters.store_statements import Statement
+from gateway.adapters.store_writes import gathered, statements
 from gateway.errors import StoreFailed
 from gateway.journal import JournalEntry, JournalOf
 from gateway.journey import Journey

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from gateway.adapters import store_dimming, store_journal, store_journeys
+from gateway.adapters.store_statements import instant
 from gateway.adapters.store_writes import (
     LIMIT_COLUMNS,
     OUTBOX_COLUMNS,
     TOKEN_COLUMNS,
     TRANSACTION_COLUMNS,
-    instant,
 )
 from gateway.bodies import UnreadableBody, parse_event, parse_profile
 from gateway.events import AuthorizationStatus, ChargingState, IdToken, IdTokenInfo

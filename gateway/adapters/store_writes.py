@@ -4,13 +4,19 @@
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import chain
 from typing import Any
 
 from gateway.adapters import store_dimming, store_journal, store_journeys
+from gateway.adapters.store_statements import (
+    Statement,
+    instant,
+    maybe_instant,
+    maybe_seconds,
+    upsert,
+)
 from gateway.bodies import serialize_event, serialize_profile, squeezed
 from gateway.journey import kind_of, occurred_at
 from gateway.records import (
@@ -48,9 +54,6 @@ from gateway.records import (
     Thin,
     Write,
 )
-
-Statement = tuple[str, tuple[Any, ...]]
-"""SQL and its parameters."""
 
 
 def statements(writes: Iterable[Write]) -> list[Statement]:
@@ -95,34 +98,6 @@ def _with_rows(sql: str, count: int) -> str:
     head, values, rest = sql.partition(" VALUES ")
     row, end, tail = rest.partition(")")
     return head + values + ", ".join([row + end] * count) + tail
-
-
-def instant(at: datetime) -> str:
-    """Return an aware instant as the tables hold it; raises `ValueError` without a time zone."""
-    if at.tzinfo is UTC:
-        return at.isoformat()
-    if at.tzinfo is None:
-        raise ValueError(f"an instant without a time zone: {at.isoformat()}")
-    return at.astimezone(UTC).isoformat()
-
-
-def _maybe_instant(at: datetime | None) -> str | None:
-    return None if at is None else instant(at)
-
-
-def _maybe_seconds(at: datetime | None) -> float | None:
-    """Return an instant as seconds since 1970."""
-    return None if at is None else at.timestamp()
-
-
-def _upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
-    """Return an INSERT that, for a key that exists, updates: unlike REPLACE it deletes nothing."""
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names are constants below
-        f"VALUES ({', '.join('?' * len(columns))}) "
-        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
-    )
 
 
 TRANSACTION_COLUMNS = (
@@ -180,11 +155,9 @@ TOKEN_COLUMNS = (
 )
 LIMIT_COLUMNS = ("circuit", "source", "limit_a", "reason", "set_by", "set_at", "until")
 
-_SAVE_SLOT = _upsert(
-    "slots", ("cloud_evse", "station_id", "evse_id", "is_removed"), ("cloud_evse",)
-)
+_SAVE_SLOT = upsert("slots", ("cloud_evse", "station_id", "evse_id", "is_removed"), ("cloud_evse",))
 # A seqNo is given while other changes of the transaction wait for the disk: it only ever rises.
-_SAVE_TRANSACTION = _upsert("transactions", TRANSACTION_COLUMNS, ("number",)).replace(
+_SAVE_TRANSACTION = upsert("transactions", TRANSACTION_COLUMNS, ("number",)).replace(
     "next_seq_no = excluded.next_seq_no",
     "next_seq_no = max(next_seq_no, excluded.next_seq_no)",
 )
@@ -230,12 +203,12 @@ _FORGET_TOKENS = (
 _FORGOTTEN_AT_ONCE = 500
 """Transactions of one `ForgetOld`, so that no station waits long for its commit."""
 _UNQUARANTINE = "DELETE FROM quarantine WHERE id = ?"
-_SAVE_TOKEN = _upsert("tokens", TOKEN_COLUMNS, ("key",))
-_LIST_TOKEN = _upsert("local_list", TOKEN_COLUMNS, ("key",))
-_SAVE_PROFILE = _upsert("profiles", ("profile_id", "cloud_evse", "body"), ("profile_id",))
-_SAVE_LIMIT = _upsert("circuit_limits", LIMIT_COLUMNS, ("circuit", "source"))
-_SAVE_AVAILABILITY = _upsert("availability", ("cloud_evse", "is_operational"), ("cloud_evse",))
-_SAVE_SETTING = _upsert("settings", ("key", "value"), ("key",))
+_SAVE_TOKEN = upsert("tokens", TOKEN_COLUMNS, ("key",))
+_LIST_TOKEN = upsert("local_list", TOKEN_COLUMNS, ("key",))
+_SAVE_PROFILE = upsert("profiles", ("profile_id", "cloud_evse", "body"), ("profile_id",))
+_SAVE_LIMIT = upsert("circuit_limits", LIMIT_COLUMNS, ("circuit", "source"))
+_SAVE_AVAILABILITY = upsert("availability", ("cloud_evse", "is_operational"), ("cloud_evse",))
+_SAVE_SETTING = upsert("settings", ("key", "value"), ("key",))
 
 _MOST_AT_ONCE = 64
 """Rows of one statement. Fewer come in powers of two, so that each statement is prepared once."""
@@ -264,7 +237,7 @@ def _save_transaction(write: SaveTransaction) -> list[Statement]:
                 None if t.id_token is None else t.id_token.type,
                 t.register_start_wh,
                 t.register_last_wh,
-                _maybe_instant(t.ended_at),
+                maybe_instant(t.ended_at),
                 t.stopped_reason,
                 t.next_seq_no,
                 t.charging_state,
@@ -272,12 +245,12 @@ def _save_transaction(write: SaveTransaction) -> list[Statement]:
                 t.cloud_number,
                 t.verdict,
                 t.is_start_queued,
-                _maybe_instant(t.last_heard_at),
+                maybe_instant(t.last_heard_at),
                 t.is_estimated,
                 t.register_offset_wh,
                 t.refused_at_wh,
-                _maybe_instant(t.started_told_at),
-                _maybe_instant(t.ended_told_at),
+                maybe_instant(t.started_told_at),
+                maybe_instant(t.ended_told_at),
                 t.clock_shift_s,
             ),
         )
@@ -287,8 +260,8 @@ def _save_transaction(write: SaveTransaction) -> list[Statement]:
 def _enqueue(write: Enqueue) -> list[Statement]:
     row = write.row
     body = serialize_event(row.event)
-    at = _maybe_instant(row.enqueued_at)
-    occurred = _maybe_seconds(occurred_at(row.event))
+    at = maybe_instant(row.enqueued_at)
+    occurred = maybe_seconds(occurred_at(row.event))
     way = (row.is_offline, row.station_message_id, kind_of(row.event), occurred)
     return [(_ENQUEUE, (row.id, row.lane, body, row.transaction, at, *way))]
 
@@ -296,7 +269,7 @@ def _enqueue(write: Enqueue) -> list[Statement]:
 def _mark_sent(write: MarkSent) -> list[Statement]:
     head, *others = write.row_ids
     sent_with = ",".join(map(str, others)) or None
-    at = _maybe_seconds(write.at)
+    at = maybe_seconds(write.at)
     mark = (write.message_id, write.sent, write.version, sent_with, at, head)
     if write.transaction is None:
         return [(_MARK_SENT, mark)]
@@ -304,7 +277,7 @@ def _mark_sent(write: MarkSent) -> list[Statement]:
 
 
 def _confirm(write: Confirm) -> list[Statement]:
-    return store_journeys.confirmed(write.row_ids, _maybe_seconds(write.at))
+    return store_journeys.confirmed(write.row_ids, maybe_seconds(write.at))
 
 
 def _thin(write: Thin) -> list[Statement]:
@@ -342,7 +315,7 @@ def _release(write: Release) -> list[Statement]:
     gone: Statement = (_UNQUARANTINE, (write.row_id,))
     if write.is_retried:
         return [(_RELEASE, (write.row_id,)), gone]
-    return [store_journeys.discarded(write.row_id, _maybe_seconds(write.at), write.by), gone]
+    return [store_journeys.discarded(write.row_id, maybe_seconds(write.at), write.by), gone]
 
 
 def _edit_quarantined(write: EditQuarantined) -> list[Statement]:
@@ -362,7 +335,7 @@ def _token_values(token: KnownToken) -> tuple[Any, ...]:
         token.id_token.value,
         token.id_token.type,
         token.info.status,
-        _maybe_instant(token.info.expires_at),
+        maybe_instant(token.info.expires_at),
         None if group is None else group.value,
         None if group is None else group.type,
         instant(token.heard_at),
@@ -431,7 +404,7 @@ def _limit_values(limit: CircuitLimit) -> tuple[Any, ...]:
         limit.reason,
         limit.set_by,
         instant(limit.set_at),
-        _maybe_instant(limit.until),
+        maybe_instant(limit.until),
     )
 
 
