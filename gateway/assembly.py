@@ -33,7 +33,7 @@ from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.metrics import Counters
 from gateway.parts import Parts
-from gateway.records import Kept, SaveSlot, SaveTransaction, Write
+from gateway.records import EnqueueAgain, Kept, SaveSlot, SaveTransaction, Write
 from gateway.restocking import Restocking
 from gateway.rounds import Rounds
 from gateway.routes import Routes
@@ -93,7 +93,6 @@ class Gateway:
             heartbeat_interval_s=site.csms.heartbeat_interval_s,
             sampling=self.parts.sampling,
         )
-        self.restocking = Restocking(self.outbox, store, self.parts.problem)
         self._build_stations_side()
         self._build_cloud_side()
         self.journal_book = JournalBook(
@@ -207,6 +206,9 @@ class Gateway:
             time_told=news.time_told,
             log=log.warning,
         )
+        self.restocking = Restocking(
+            self.outbox, self.store, self.parts.problem, self.speech.settle_down
+        )
         upward = CloudUpward(
             self.cloud,
             self.store.has_rows_of,
@@ -300,7 +302,11 @@ class Gateway:
 
     async def _write_again(self) -> None:
         slots = [SaveSlot(slot) for slot in self.parts.slots]
-        await self.commit([*slots, *map(SaveTransaction, self.parts.books.running())])
+        running = map(SaveTransaction, self.parts.books.running())
+        # In line before anybody else can say that one of them is confirmed.
+        await self.commit([*slots, *running, *map(EnqueueAgain, self.outbox.held())])
+        self.restocking.restore_soon()
+        self.wake_cloud()
 
     async def commit(self, writes: Sequence[Write]) -> None:
         """Commit; the one way to the disk."""

@@ -51,6 +51,9 @@ class Lane:
     is_postponed: bool = False
     """It is parked for something a later row may bring: that row ends it."""
 
+    is_unreadable: bool = False
+    """The store could not read it: nothing of it leaves before it can, to keep its order."""
+
     silent_id: int = 0
     """The first row of the lane that the cloud last did not answer."""
     silent_since: float = 0.0

@@ -87,15 +87,36 @@ class Outbox:
     def delivery(self, delivery: Delivery) -> None:
         self._waits.delivery = delivery
 
+    def restoring(self) -> None:
+        """Rows that are announced from here on may not be among what `restore` is told."""
+        self._waits.restoring()
+
     def restore(
-        self, backlogs: Iterable[LaneBacklog], *, quarantined: int, next_row_id: int
+        self,
+        backlogs: Iterable[LaneBacklog],
+        *,
+        quarantined: int,
+        next_row_id: int | None = None,
     ) -> None:
-        """Start, or start again after the store failed, from what the store holds."""
+        """Start, or start again after the store failed, from what the store holds.
+
+        Args:
+            next_row_id: of the store, at the start of the program; None: it has run all the time.
+        """
         self.quarantined = quarantined
         self._in_flight = self._head = None
-        # Nobody was connected while nobody ran.
-        self._offline_through = next_row_id - 1
+        if next_row_id is not None:
+            # Nobody was connected while nobody ran.
+            self._offline_through = next_row_id - 1
         self._waits.restore(backlogs, self._offline_through)
+
+    def held(self) -> tuple[OutboxRow, ...]:
+        """Return every row in memory, as the store should have it."""
+        in_flight: tuple[OutboxRow, ...] = ()
+        if self._in_flight is not None and self._head is not None:
+            in_flight = (self._head, *self._in_flight.rows[1:])
+        lanes = self._waits.lanes.values()
+        return in_flight + tuple(row for lane in lanes for row in lane.window)
 
     def committed(self, writes: Iterable[Write]) -> None:
         """Take note of the rows among what is on disk now, in the order of commits."""
@@ -135,6 +156,10 @@ class Outbox:
         Every answer goes to `refill` before this is asked again; one that failed is forgotten.
         """
         return self._waits.needs_refill()
+
+    def unreadable(self, ask: LaneAsk) -> None:
+        """The store could not answer: the rest of that lane waits for `restore`."""
+        self._waits.unreadable(ask)
 
     def refill(self, ask: LaneAsk, rows: Sequence[OutboxRow]) -> None:
         """Take the store's answer to one ask."""

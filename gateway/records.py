@@ -216,6 +216,13 @@ class Enqueue:
 
 
 @dataclass(frozen=True, slots=True)
+class EnqueueAgain:
+    """Where a damaged file has lost a row that memory still holds; else it changes nothing."""
+
+    row: OutboxRow
+
+
+@dataclass(frozen=True, slots=True)
 class MarkSent:
     """Before a CALL leaves: what it says and which rows it carries (the first is the head)."""
 
@@ -417,6 +424,7 @@ Write = (
     SaveSlot
     | SaveTransaction
     | Enqueue
+    | EnqueueAgain
     | MarkSent
     | GiveBackSeqNo
     | CountAttempt

@@ -3,8 +3,8 @@
 Short orchestration, handed what it awaits.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.errors import StoreFailed
@@ -15,8 +15,6 @@ from gateway.records import Kept, LaneBacklog, OutboxRow, QuarantinedRow
 class Shelves(Protocol):
     """The store, as far as the outbox reads it."""
 
-    async def load(self) -> Kept: ...
-
     async def lanes(self) -> list[LaneBacklog]: ...
 
     async def quarantined(self) -> list[QuarantinedRow]: ...
@@ -24,29 +22,48 @@ class Shelves(Protocol):
     async def read_lane(self, lane: str, after_id: int, limit: int) -> Sequence[OutboxRow]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Restocking:
     outbox: Outbox
     shelves: Shelves
     problem: Callable[[str, str], None]
     """Sets, or with an empty reason clears, why the site is degraded."""
+    settle_down: Callable[[], Awaitable[None]]
+    """Commits that the cloud has confirmed what it has: it is not counted again."""
+    _is_due: bool = False
+    _unreadable: set[str] = field(default_factory=set)
 
     async def restore(self, kept: Kept | None = None) -> None:
-        """Count what waits: at the start, and again after the disk has failed."""
-        kept = kept or await self.shelves.load()
-        self.outbox.restore(
-            await self.shelves.lanes(),
-            quarantined=len(await self.shelves.quarantined()),
-            next_row_id=kept.next_row_id,
-        )
+        """Count what waits: at the start, `kept` is given, and again after the disk has failed.
+
+        To be called while nothing is in flight.
+        """
+        self.outbox.restoring()
+        quarantined = len(await self.shelves.quarantined())
+        lanes = await self.shelves.lanes()
+        next_row_id = kept.next_row_id if kept else None
+        self.outbox.restore(lanes, quarantined=quarantined, next_row_id=next_row_id)
+        self._is_due = False
+        for lane in self._unreadable:
+            self.problem(f"lane.{lane}", "")
+        self._unreadable.clear()
+
+    def restore_soon(self) -> None:
+        """Count again before anything else leaves: the file is another than it was."""
+        self._is_due = True
 
     async def refill(self) -> None:
-        """Give the outbox what it asks for."""
+        """Give the outbox what it asks for; called while nothing is in flight."""
+        if self._is_due:
+            await self.settle_down()
+            await self.restore()
         for ask in self.outbox.needs_refill():
             try:
                 rows = await self.shelves.read_lane(*ask)
             except StoreFailed as error:
-                # That lane waits for a person; the others go on.
+                # That lane waits until the file is mended; the others go on.
+                self._unreadable.add(ask.lane)
                 self.problem(f"lane.{ask.lane}", f"lane {ask.lane} is unreadable: {error}")
-                rows = []
-            self.outbox.refill(ask, rows)
+                self.outbox.unreadable(ask)
+            else:
+                self.outbox.refill(ask, rows)

@@ -9,7 +9,7 @@ What is in flight is not among them. `now` is monotonic.
 
 import heapq
 from bisect import insort
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
@@ -39,6 +39,12 @@ class WaitingRows:
         """Rows in memory."""
         self.highest_id = 0
         """Of all that were announced."""
+        self._arrived: Counter[str] = Counter()
+        """Rows announced since the store has been asked what `restore` is told, by lane."""
+
+    def restoring(self) -> None:
+        """The store is about to be asked what `restore` is told: rows may come meanwhile."""
+        self._arrived.clear()
 
     def restore(self, backlogs: Iterable[LaneBacklog], highest_id: int) -> None:
         """Start, or start again, from what the store holds."""
@@ -46,13 +52,16 @@ class WaitingRows:
             backlog.lane: Lane(backlog.lane, backlog.pending, oldest_at=backlog.oldest_at)
             for backlog in backlogs
         }
+        for name, count in self._arrived.items():
+            # Some were counted by the store too: too many are noticed when the lane is read.
+            self.lanes.setdefault(name, Lane(name)).waiting += count
         self._ended_first.clear()
         self._turns.clear()
         self._hungry.clear()
         self._parked.clear()
         self.count = sum(lane.waiting for lane in self.lanes.values())
         self.held = 0
-        self.highest_id = highest_id
+        self.highest_id = max(highest_id, self.highest_id)
         for lane in self.lanes.values():
             self._place(lane)
 
@@ -128,6 +137,13 @@ class WaitingRows:
             self._set_waiting(lane, len(lane.window) + lane.unread - counted_twice)
         self._place(lane)
 
+    def unreadable(self, ask: LaneAsk) -> None:
+        """Let a lane wait until `restore`: the store could not answer."""
+        lane = self.lanes[ask.lane]
+        if ask == lane.asked:
+            lane.asked, lane.is_unreadable = None, True
+            self._place(lane)
+
     def next_lane(self, now: float) -> Lane | None:
         """Return the lane whose turn it is, which is the last in the order of turns by that."""
         while (due_at := self.due_at()) is not None and due_at <= now:
@@ -180,6 +196,7 @@ class WaitingRows:
 
     def _add(self, row: OutboxRow) -> None:
         lane = self.lanes.setdefault(row.lane, Lane(row.lane))
+        self._arrived[row.lane] += 1
         has_all = len(lane.window) >= lane.waiting
         has_room = (
             len(lane.window) < self.delivery.lane_rows and self.held < self.delivery.held_rows
@@ -228,7 +245,8 @@ class WaitingRows:
         _keep(self._ended_first, lane.name, has_end)
         _keep(self._turns, lane.name, may_go and not has_end)
         is_low = len(lane.window) * 2 < self.delivery.lane_rows
-        is_hungry = is_low and lane.waiting > len(lane.window) and not lane.is_parked
+        is_stuck = lane.is_parked or lane.is_unreadable
+        is_hungry = is_low and lane.waiting > len(lane.window) and not is_stuck
         _keep(self._hungry, lane.name, is_hungry)
 
     def _is_oldest(self, lane: Lane) -> bool:

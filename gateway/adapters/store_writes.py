@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -29,6 +29,7 @@ from gateway.records import (
     DeleteProfile,
     EditQuarantined,
     Enqueue,
+    EnqueueAgain,
     ForgetEvidence,
     ForgetJournal,
     ForgetJourneys,
@@ -165,6 +166,11 @@ _ENQUEUE = (
     "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline, "
     "station_message_id, kind, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_ENQUEUE_AGAIN = (
+    "INSERT OR IGNORE INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline, "
+    "station_message_id, kind, occurred_at, attempts, message_id, sent, sent_version, sent_with) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _MARK_SENT = (
     "UPDATE outbox SET message_id = ?, sent = ?, sent_version = ?, sent_with = ?, sent_at = ? "
     "WHERE id = ?"
@@ -266,9 +272,20 @@ def _enqueue(write: Enqueue) -> list[Statement]:
     return [(_ENQUEUE, (row.id, row.lane, body, row.transaction, at, *way))]
 
 
+def _enqueue_again(write: EnqueueAgain) -> list[Statement]:
+    row = write.row
+    ((_, (row_id, lane, body, *rest)),) = _enqueue(Enqueue(row))
+    marks = (row.attempts, row.message_id, row.sent, row.sent_version, _together(row.sent_with))
+    return [(_ENQUEUE_AGAIN, (row_id, lane, squeezed(body), *rest, *marks))]
+
+
+def _together(row_ids: Sequence[int]) -> str | None:
+    return ",".join(map(str, row_ids)) or None
+
+
 def _mark_sent(write: MarkSent) -> list[Statement]:
     head, *others = write.row_ids
-    sent_with = ",".join(map(str, others)) or None
+    sent_with = _together(others)
     at = maybe_seconds(write.at)
     mark = (write.message_id, write.sent, write.version, sent_with, at, head)
     if write.transaction is None:
@@ -429,6 +446,7 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     SaveSlot: _save_slot,
     SaveTransaction: _save_transaction,
     Enqueue: _enqueue,
+    EnqueueAgain: _enqueue_again,
     MarkSent: _mark_sent,
     GiveBackSeqNo: _give_back_seq_no,
     CountAttempt: _count_attempt,

@@ -209,7 +209,8 @@ class Program:
             registered=lambda _: None,
             log=self.world.lines.append,
         )
-        self.restocking = Restocking(self.outbox, self.disk, lambda *_: None)
+        settle_down = self.speech.settle_down
+        self.restocking = Restocking(self.outbox, self.disk, lambda *_: None, settle_down)
         at_once(self.restocking.restore(kept))
         self.dialogue = CloudDialogue(
             self.station,

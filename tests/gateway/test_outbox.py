@@ -674,6 +674,51 @@ def test_rows_announced_while_the_store_was_read_are_counted_once():
     assert outbox.depth().pending == 3
 
 
+@pytest.mark.parametrize("is_counted", [True, False], ids=["counted already", "not yet"])
+def test_a_row_announced_while_all_are_counted_anew_is_neither_forgotten_nor_overtaken(is_counted):
+    outbox = Outbox(ALONE)
+    outbox.restore([], quarantined=0, next_row_id=1)
+    disk = [row(1), row(2)]
+    counted = [LaneBacklog("evse/1", 1, NOON)] if is_counted else []
+
+    outbox.restoring()
+    outbox.enqueued(disk[0])
+    outbox.restore(counted, quarantined=0)
+    outbox.enqueued(disk[1])
+    refill(outbox, disk)
+
+    assert outbox.depth().pending == 2
+    assert sent_order(outbox) == [(1,), (2,)]
+
+
+def test_nothing_overtakes_what_the_store_could_not_read_and_it_leaves_when_it_can():
+    outbox = Outbox(ALONE)
+    outbox.restore([LaneBacklog("evse/1", 2, NOON)], quarantined=0, next_row_id=3)
+    [ask] = outbox.needs_refill()
+    outbox.unreadable(ask)
+    outbox.enqueued(row(3))
+    outbox.enqueued(row(4, "evse/2"))
+    meanwhile = sent_order(outbox)
+
+    outbox.restoring()
+    outbox.restore([LaneBacklog("evse/1", 3, NOON)], quarantined=0)
+    refill(outbox, [row(1), row(2), row(3)])
+
+    assert meanwhile == [(4,)]
+    assert sent_order(outbox) == [(1,), (2,), (3,)]
+
+
+def test_what_is_held_is_as_the_store_should_have_it():
+    outbox = outbox_with(row(1), row(2), delivery=ALONE)
+    batch = outbox.next_batch(0.0, V201)
+    outbox.mark_sent(batch, "m-1", b"[]", V201)
+
+    first, second = outbox.held()
+
+    assert (first.id, first.message_id, first.sent, first.sent_version) == (1, "m-1", b"[]", V201)
+    assert second == row(2)
+
+
 def test_a_count_that_was_wrong_heals_when_the_store_is_read():
     outbox = Outbox()
     outbox.restore([LaneBacklog("evse/1", 9, NOON)], quarantined=0, next_row_id=10)

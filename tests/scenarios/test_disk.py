@@ -2,8 +2,13 @@
 
 import asyncio
 import resource
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
+import pytest
+
+from gateway.errors import StoreFailed
+from gateway.records import SaveSetting
 from gateway.simulation.cars import Car
 
 DATABASE = "gateway.db"
@@ -22,6 +27,20 @@ def full_disk():
 
 def parts_of_the_file(depot):
     return [part for part in depot.data_dir.glob(f"{DATABASE}*") if part.suffix != ".lock"]
+
+
+def break_the_tables_of(depot, *names):
+    """Make the first page of each table nonsense, as a failing disk does."""
+    path = depot.data_dir / DATABASE
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        pages = [connection.execute(query, (name,)).fetchone()[0] for name in names]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    with path.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * size)
+            file.write(b"nonsense" * (size // 8))
 
 
 def books_agree(depot, bench, index=0):
@@ -81,6 +100,45 @@ async def test_a_data_file_deleted_in_mid_transaction_is_missed_by_nobody(depot_
         assert books_agree(depot, bench)
         assert depot.cloud.complaints == []
         assert "damage" not in depot.gateway.state.problems
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["it runs on", "it is restarted"])
+async def test_a_file_that_breaks_while_the_cloud_is_away_costs_nothing_that_memory_knows(
+    depot_of, is_restarted
+):
+    async with depot_of("ocpp1.6") as depot:
+        bench = await depot.station("CP-01", "ocpp1.6")
+        await depot.registered()
+        await bench.charge(Car())
+        await depot.delivered()
+        await depot.cloud.go_away()
+        await depot.until(lambda: not depot.gateway.state.cloud.is_connected)
+        bench.pass_time(60)
+        await bench.leave()
+        waiting = depot.gateway.outbox.depth().pending
+        store = depot.gateway.store
+        slots = (await store.load()).slots
+        remade, told = asyncio.Event(), store.remade
+        store.remade = lambda: (told(), remade.set())
+        break_the_tables_of(depot, "outbox", "slots")
+        with pytest.raises(StoreFailed):
+            await store.look_over("copies", 1, depot.clock.wall())
+        await remade.wait()
+        await store.commit([SaveSetting("key", "behind what is written again")])
+        assert "rows of" in store.loss
+
+        if is_restarted:
+            await depot.stop()
+            await depot.start_again()
+        assert depot.gateway.outbox.depth().pending == waiting
+        assert (await depot.gateway.store.load()).slots == slots
+        await depot.cloud.come_back()
+        await depot.registered()
+        await depot.delivered()
+
+        assert len(depot.cloud.transactions) == 1
+        assert books_agree(depot, bench)
+        assert depot.cloud.complaints == []
 
 
 async def test_a_data_file_that_is_nonsense_keeps_no_car_waiting(depot_of):

@@ -4,6 +4,7 @@ import asyncio
 import resource
 import sqlite3
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from gateway.events import (
 from gateway.records import (
     Confirm,
     Enqueue,
+    EnqueueAgain,
     KnownToken,
     OutboxRow,
     SaveSetting,
@@ -245,6 +247,23 @@ async def test_damage_found_while_running_is_mended_while_running(path):
         assert found[-1] == 400
         assert "damaged" in store.loss
     assert len(aside(path)) == 1
+
+
+async def test_rows_that_memory_still_holds_are_written_again_with_all_that_is_known(path):
+    await fill(path)
+    marked = replace(row(301), attempts=2, message_id="m", sent=b"[]", sent_version="ocpp2.0.1")
+    known = [*ROWS, replace(marked, sent_with=(302,))]
+    async with opened(path) as store:
+        await store.commit([Confirm((1,))])
+        before = await store.read_lane("evse/1", 0, 1000)
+    overwrite(path, a_page_of_rows(path))
+
+    async with opened(path) as store:
+        lost = {one.id for one in before} - set(await ids(store))
+        await store.commit([EnqueueAgain(one) for one in known[1:]])
+
+        assert lost
+        assert await store.read_lane("evse/1", 0, 1000) == known[1:]
 
 
 async def test_a_full_disk_leaves_the_damaged_file_as_it_is(path):
