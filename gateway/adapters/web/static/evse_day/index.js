@@ -147,7 +147,7 @@ export const EvseDay = {
           splitLine: { lineStyle: { color: isDark ? "#28323c" : "#e8edf2" } },
         },
         series: [
-          { ...line, name: "Drawn, highest of each minute", color: DRAWN, areaStyle: { opacity: 0.15 }, lineStyle: { width: 2 }, data: [] },
+          { ...line, name: "Drawn by the minute", color: DRAWN, areaStyle: { opacity: 0.15 }, lineStyle: { width: 2 }, data: [] },
           { ...line, name: "Limit", color: LIMIT, lineStyle: { width: 2, type: "dashed" }, data: [] },
           { ...quiet, name: "Held back", type: "scatter", color: LIMIT, symbolSize: 8, data: [] },
         ],
