@@ -108,6 +108,7 @@ class Arrivals:
     def _take(self, name: str, report: SetupReport) -> None:
         for delivery in self._deliveries.of(name):
             delivery.has_safe_default = report.has_safe_default
+        self._state.stations[name].safe_default_doubt = None
         self._deliveries.forms[name].suggested(report.unit)
         self._note(name, report.notes)
         self._log(

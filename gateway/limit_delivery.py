@@ -19,12 +19,14 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gateway.commands import SetProfile
+from gateway.commands import GetComposite, SetProfile
 from gateway.profile_writes import WORN_REFRESHES, WORN_RISE_INTERVAL_S, ProfileWrites
 from gateway.station_forms import LITTLE_A, StationForms
+from load_balancer.evse_memory import SETTLE_S
 from load_balancer.profiles import (
     ChargingProfile,
     ChargingSchedule,
+    CompositeSchedule,
     ProfileKind,
     ProfilePurpose,
     RateUnit,
@@ -44,6 +46,10 @@ RETRY_S = 5.0
 RETRY_MAXIMUM_S = 60.0
 EXPIRES_AFTER_REFRESHES = 3
 UNLIMITED_A = 1000.0
+READ_BACK_MORE_S = 60
+"""Beyond the end of a live limit a station is asked what it will allow."""
+INACCURATE_A = 1.0
+"""Up to this, more than allowed is the station's meter."""
 PAUSE_SETTLES_S = 30.0
 """So long after a pause was sent a car that still draws is not about to stop."""
 
@@ -94,6 +100,10 @@ class LimitDelivery:
     """Sent and never answered: each may or may not be in force, so the highest counts."""
     _next_try_at: float = 0.0
     _failures: int = 0
+    _is_read_back: bool = False
+    """Whether it was asked, since it booted, what it makes of a limit."""
+    _refused_since: float | None = None
+    """Since when it takes no limit at all in this transaction; None: it has taken one."""
     _sent_at: float = -math.inf
     _must_tell: bool = False
     """The same limit is now another number of watts, or is asked for."""
@@ -127,6 +137,17 @@ class LimitDelivery:
         self._must_tell = self._must_tell or self.forms.does_not_pause()
         return self._must_tell
 
+    def drew_above_safe(self, current_a: float, at: float) -> bool:
+        """Return whether it drew more than the safe current when that alone was in force."""
+        if not self.has_safe_default or self.transaction_id is None:
+            return False
+        ends = [sent.falls_at for sent in self._all_sent()]
+        if not ends and self._refused_since is not None:
+            # What was sent before a restart has ended by then, too.
+            ends = [self._refused_since + self._expires_s]
+        is_alone = bool(ends) and at >= max(ends) + SETTLE_S
+        return is_alone and current_a > self.safe_current_a + INACCURATE_A
+
     def connected(self) -> None:
         self.is_connected = True
         self._next_try_at = 0.0
@@ -135,7 +156,7 @@ class LimitDelivery:
     def booted(self) -> None:
         """Forget what was installed: proved again or installed again (profiles SHALL survive a
         reboot, K01.FR.27; not all do)."""
-        self.has_safe_default = False
+        self.has_safe_default = self._is_read_back = False
         self._confirmed = None
 
     def lost(self) -> None:
@@ -161,11 +182,14 @@ class LimitDelivery:
         self._confirmed, self._in_flight = self._in_flight, None
         self._was_in_doubt.clear()
         self._failures = 0
+        self._refused_since = None
         self._next_try_at = now
 
     def refused(self, now: float) -> None:
         """The station said no: nothing changed there."""
         refused, self._in_flight = self._in_flight, None
+        if self._confirmed is None and self._refused_since is None:
+            self._refused_since = now
         if refused is not None and self.forms.refused(refused.limits_a):
             self._next_try_at = now
         else:
@@ -184,12 +208,41 @@ class LimitDelivery:
         """Return the profile that must leave now, taken as in flight; None: nothing to say."""
         if not self._is_due(now):
             return None
-        expires_s = EXPIRES_AFTER_REFRESHES * self.refresh_s
+        expires_s = self._expires_s
         then_a = min(self.safe_current_a, self.wanted_a)
         self._in_flight = _Sent(self.wanted_a, now + expires_s, then_a)
         self._sent_at, self._must_tell = now, False
         self.writes.note(now)
         return SetProfile(self.evse_id, self._profile(at, round(expires_s), then_a))
+
+    def read_back(self) -> GetComposite | None:
+        """Return what asks the station what it makes of its limits, once in every boot.
+
+        Asked in a transaction: without one many tell what they could, not what they would allow.
+        """
+        if self._is_read_back or self._confirmed is None or not self.has_safe_default:
+            return None
+        self._is_read_back = True
+        return GetComposite(
+            self.evse_id, round(self._expires_s) + READ_BACK_MORE_S, self.forms.current.unit
+        )
+
+    def doubt(self, schedule: CompositeSchedule) -> str | None:
+        """Return why a composite schedule does not end in the safe current; None: it does.
+
+        An answer is no proof, the measured current is. One that ends too early says nothing.
+        """
+        if schedule.duration_s < self._expires_s + READ_BACK_MORE_S / 2 or not schedule.periods:
+            return None
+        per_a = self.voltage_v * self._watt_phases if schedule.unit is RateUnit.W else 1.0
+        allowed_a = schedule.periods[-1].limit / per_a
+        # Less than this no car can charge with: a pause, in whatever words.
+        if allowed_a <= max(self.safe_current_a, LITTLE_A) + INACCURATE_A:
+            return None
+        return (
+            f"accepted the safe current of {self.safe_current_a:g} A, but says that EVSE "
+            f"{self.evse_id} would be allowed {allowed_a:.0f} A without us"
+        )
 
     def next_timer(self) -> float | None:
         """Return when `due` may have something without being fed, monotonic seconds."""
@@ -270,6 +323,11 @@ class LimitDelivery:
         self._next_try_at = now if self._failures == 1 else now + wait_s
 
     @property
+    def _expires_s(self) -> float:
+        """How long a live limit holds."""
+        return EXPIRES_AFTER_REFRESHES * self.refresh_s
+
+    @property
     def _watt_phases(self) -> int:
         """Phases that watts are spread over: seen, or one."""
         return self.phases_used or 1
@@ -280,6 +338,7 @@ class LimitDelivery:
         self._was_in_doubt.clear()
         self._sent_at = -math.inf
         self._failures = 0
+        self._refused_since = None
         self._next_try_at = 0.0
 
     def _profile(self, at: datetime, expires_s: int, then_a: float) -> ChargingProfile:

@@ -169,10 +169,15 @@ def _stations(state: SiteState) -> Iterator[Metric]:
     connected = _gauge("station_connected", "1 while the station is connected", ["station"])
     for name, station in state.stations.items():
         connected.add_metric([name], station.is_connected)
+    doubted = _gauge(
+        "station_safe_default_problem", "1 if it may not fall to its safe current", ["station"]
+    )
+    for name, station in state.stations.items():
+        doubted.add_metric([name], station.safe_default_doubt is not None)
     writes = _gauge("station_profile_messages", "Profiles sent within a day; flash", ["station"])
     for name, station in state.stations.items():
         writes.add_metric([name], station.profile_writes)
-    yield from (connected, writes)
+    yield from (connected, doubted, writes)
 
 
 def _evses(state: SiteState) -> Iterator[Metric]:

@@ -172,6 +172,11 @@ class Parts:
             f"the disk does not take what is billed: {store_failure}" if store_failure else "",
         )
         self.problem("stations", f"charging stations offline: {', '.join(away)}" if away else "")
+        doubted = [name for name, s in self.state.stations.items() if s.safe_default_doubt]
+        self.problem(
+            "safe_default",
+            f"safe current not proved: {', '.join(doubted)}" if doubted else "",
+        )
 
     def judge_wear(self, now: float) -> None:
         """Write down how often stations were sent profiles, and who too often."""

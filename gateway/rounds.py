@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.balancing import Deliveries, SiteView, log_line
-from gateway.commands import SetProfile, StatusAnswer
+from gateway.commands import CompositeAnswer, SetProfile, StatusAnswer
 from gateway.errors import GatewayError, Unavailable
 from gateway.journal import Journal
 from gateway.routes import Stations
@@ -73,6 +73,26 @@ class Rounds:
                     delivery.refused(self.clock())
                     self._complain(key, command, getattr(answer, "status", "nonsense"))
             command = delivery.due(self.clock(), self.clock_utc())
+        await self._read_back(key)
+
+    async def _read_back(self, key: EvseKey) -> None:
+        """Ask once what the station makes of its limits; who cannot tell is at no fault."""
+        command = self.deliveries[key].read_back()
+        if command is None:
+            return
+        try:
+            answer = await self.stations.ask(key.station_id, command)
+        except GatewayError as error:
+            self.log(f'station.not_read_back station={key.station_id} reason="{error}"')
+            return
+        if not isinstance(answer, CompositeAnswer) or answer.schedule is None:
+            return
+        doubt = self.deliveries[key].doubt(answer.schedule)
+        if doubt is not None:
+            station = self.state.stations[key.station_id]
+            station.safe_default_doubt = doubt
+            station.notes.append(doubt)
+            self.log(f'station.note station={key.station_id} note="{doubt}"')
 
     def _complain(self, key: EvseKey, command: SetProfile, reason: str) -> None:
         period = command.profile.schedule.periods[0]

@@ -153,6 +153,9 @@ class StationState:
     firmware: str | None = None
     changed_at: datetime | None = None
     """When it last came or went."""
+    safe_default_doubt: str | None = None
+    """Why it may not fall to its safe current without us, although it accepted that; None: nothing
+    speaks against it."""
     profile_writes: int = 0
     """Charging profiles sent to it within a day: its flash wears out."""
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))

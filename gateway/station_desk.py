@@ -256,13 +256,14 @@ class StationDesk:
             phases=len(config.phases),
             voltage_v=self._state.site.site.voltage_v,
         )
-        if draw is not None:
+        measured_at = self._clock() - draw.age_s if draw is not None else 0.0
+        # A station that empties its queue may tell what was after what is.
+        if draw is not None and measured_at >= (evse.measured_at or measured_at):
             was_above = _is_above_limit(evse)
             evse.measured = draw.currents
-            evse.measured_at = self._clock() - draw.age_s
-            if self._deliveries[EvseKey(station_id, evse_id)].drew(
-                max(draw.currents), evse.measured_at
-            ):
+            evse.measured_at = measured_at
+            self._doubt_safe_default(station_id, evse_id, max(draw.currents), measured_at)
+            if self._deliveries[EvseKey(station_id, evse_id)].drew(max(draw.currents), measured_at):
                 self._notify.log(
                     f"station.does_not_pause station={station_id} evse={evse_id} limit_a=0.0 "
                     f'measured_a={max(draw.currents):.1f} action="says 1 A instead"'
@@ -272,6 +273,22 @@ class StationDesk:
                 self._deliveries[EvseKey(station_id, evse_id)].drawn_on(phases)
             if _is_above_limit(evse) and not was_above:
                 self._notify.balancer()
+
+    def _doubt_safe_default(
+        self, station_id: str, evse_id: int, current_a: float, at: float
+    ) -> None:
+        delivery = self._deliveries[EvseKey(station_id, evse_id)]
+        station = self._state.stations[station_id]
+        if station.safe_default_doubt is None and delivery.drew_above_safe(current_a, at):
+            station.safe_default_doubt = (
+                f"EVSE {evse_id} drew {current_a:.1f} A where only the safe current of "
+                f"{delivery.safe_current_a:g} A was in force"
+            )
+            station.notes.append(station.safe_default_doubt)
+            self._notify.log(
+                f"station.above_safe station={station_id} evse={evse_id} "
+                f"measured_a={current_a:.1f} safe_a={delivery.safe_current_a:.1f}"
+            )
 
     # What follows.
 

@@ -132,7 +132,8 @@ class _ProfileCommands:
         profile = read_profile(payload)
         if not self._may_install(profile):
             return REJECTED
-        self._station.profiles.install(profile)
+        if not self._station.quirks.ignores_limits:
+            self._station.profiles.install(profile)
         return ACCEPTED
 
     def clear(self, payload: Payload, _: float) -> Payload:

@@ -139,7 +139,8 @@ class _ProfileCommands:
         reason = self._why_not(profile)
         if reason:
             return REJECTED | {"statusInfo": {"reasonCode": reason}}
-        self._station.profiles.install(profile)
+        if not self._station.quirks.ignores_limits:
+            self._station.profiles.install(profile)
         return ACCEPTED
 
     def clear(self, payload: Payload, _: float) -> Payload:

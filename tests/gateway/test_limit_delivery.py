@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.commands import GetComposite
 from gateway.limit_delivery import (
     RISE_INTERVAL_S,
     START_IN_PAST_S,
@@ -14,7 +15,13 @@ from gateway.limit_delivery import (
     safe_default,
 )
 from gateway.station_forms import StationForms
-from load_balancer.profiles import ProfileKind, ProfilePurpose, RateUnit
+from load_balancer.profiles import (
+    CompositeSchedule,
+    ProfileKind,
+    ProfilePurpose,
+    RateUnit,
+    SchedulePeriod,
+)
 from site_config.model import ChargingRateUnit, Evse, Station
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -303,3 +310,59 @@ def test_a_safe_default_in_watts_is_safe_on_a_single_phase():
     command = safe_default(6.0, RateUnit.W, 3, 230.0)
 
     assert [period.limit for period in command.profile.schedule.periods] == [1380.0]
+
+
+def test_a_draw_above_safe_counts_only_when_nothing_else_is_in_force():
+    made = charging(16.0, now=0.0)
+    falls_at = 3 * REFRESH_S
+
+    assert not made.drew_above_safe(16.0, falls_at - 1)
+    assert not made.drew_above_safe(16.0, falls_at + 10)  # it has to settle
+    assert made.drew_above_safe(16.0, falls_at + 20)
+    assert not made.drew_above_safe(SAFE_A + 0.9, falls_at + 20)
+
+
+def test_a_station_that_takes_no_limit_at_all_has_to_hold_the_safe_default():
+    made = delivery()
+    made.transaction_began("7")
+    made.want(16.0)
+    assert made.due(10.0, NOON) is not None
+    made.refused(10.0)
+
+    assert not made.drew_above_safe(16.0, 30.0)  # what was sent before a restart may hold yet
+    assert made.drew_above_safe(16.0, 10.0 + 3 * REFRESH_S + 20)
+
+
+READ_BACK = {
+    "it ends in the safe current": (RateUnit.A, 150, (16.0, 6.0), None),
+    "an inaccurate one": (RateUnit.A, 150, (16.0, 6.9), None),
+    "it goes on": (RateUnit.A, 150, (16.0,), "EVSE 1 would be allowed 16 A"),
+    "more than now": (RateUnit.A, 150, (16.0, 32.0), "EVSE 1 would be allowed 32 A"),
+    "in watts, on one phase": (RateUnit.W, 150, (3680.0, 1380.0), None),
+    "too short to tell": (RateUnit.A, 60, (16.0,), None),
+    "nothing": (RateUnit.A, 150, (), None),
+}
+
+
+@pytest.mark.parametrize(
+    ("unit", "duration_s", "limits", "doubt"), READ_BACK.values(), ids=READ_BACK
+)
+def test_a_composite_schedule_has_to_end_in_the_safe_current(unit, duration_s, limits, doubt):
+    periods = tuple(SchedulePeriod(95 * n, limit) for n, limit in enumerate(limits))
+
+    said = charging().doubt(CompositeSchedule(NOON, duration_s, unit, periods))
+
+    assert doubt in said if doubt else said is None
+
+
+def test_a_station_is_asked_once_in_every_boot_what_it_makes_of_a_limit():
+    made = delivery()
+    made.transaction_began("7")
+    before = made.read_back()
+    made.want(16.0)
+    made.due(0.0, NOON)
+    made.accepted(0.0)
+
+    assert before is None
+    assert made.read_back() == GetComposite(1, 150, "A")
+    assert made.read_back() is None
