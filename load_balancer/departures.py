@@ -15,9 +15,12 @@ from typing import NamedTuple
 
 from load_balancer.allocation import Demand, Share
 
-WISH_COUNTS = 0.2
+WISH_COUNTS = 0.17
 """Of the time that a wish takes at full current, this part is added to the departure. Found with
-recorded sessions: 0 delivers 0.1 % more energy and satisfies 2 % fewer drivers."""
+recorded sessions: more satisfies more drivers, less delivers more energy (0.2: 0.5 % more drivers
+and 0.1 % less energy than 0.15)."""
+COMMON_DA = 320
+"""Hardly any vehicle takes more: an EVSE that offers 80 A makes no wish shorter."""
 SHORTEST_S = 60.0
 """Who should have left is in this much of a hurry."""
 NEED_STEP_DA = 10
@@ -86,7 +89,7 @@ class Departures:
         urgencies = []
         for index, (demand, plan, _, _) in enumerate(claimants):
             if plan is not None:
-                full_w = self._power_w(demand, max(1, demand.maximum_da))
+                full_w = self._power_w(demand, min(max(1, demand.maximum_da), COMMON_DA))
                 wish_s = plan.wanted_wh / full_w * 3600.0 / demand.weight
                 urgencies.append((plan.departs_at + WISH_COUNTS * wish_s, index, plan))
         return [(index, plan) for _, index, plan in sorted(urgencies)]

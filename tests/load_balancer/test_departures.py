@@ -69,6 +69,12 @@ def test_a_weight_brings_a_large_wish_forward():
     assert divided(320, [plan(3, 90), plan(3.1, 60)], weights=[2, 1]) == [320, 0]
 
 
+def test_an_evse_for_more_than_vehicles_take_makes_no_wish_shorter():
+    wishes = [plan(3, 96), plan(3.2, 30)]
+
+    assert divided(320, wishes, maximum_da=320) == divided(320, wishes, maximum_da=800)
+
+
 PARENTS = (-1, 0, 0, 1)
 PATHS = ((0,), (0, 1), (0, 2), (0, 1, 3))
 wishes = st.lists(

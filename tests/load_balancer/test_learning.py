@@ -82,3 +82,62 @@ def test_a_taper_is_followed_in_few_steps():
 
     assert sum(a != b for a, b in pairwise(said)) <= 25
     assert said[-1] <= 300 - 4 * 59 + 30 + 10
+
+
+MARGIN_DA, NONE_DA = 30, 10
+"""What a vehicle is left above its draw of 310: at first, and when it has not used that."""
+
+
+def offer_of(drawn_da, *, until, limit_da=800):
+    """What is left to a vehicle that draws the same, reported every ten seconds until then."""
+    offer = UnusedOffer(60)
+    for at in range(0, until + 1, 10):
+        offer.learn(drawn_da, min(limit_da, offer.ceiling_da or limit_da), at)
+    return offer
+
+
+@pytest.mark.parametrize("limit_da", [0, 60, 150])
+def test_who_is_paused_or_held_below_his_ceiling_keeps_it(limit_da):
+    offer = offer_of(310, until=60)
+
+    for at in range(70, 1000, 10):
+        offer.learn(min(limit_da, 310), limit_da, at)
+
+    assert offer.ceiling_da == 310 + MARGIN_DA
+
+
+def test_a_margin_that_is_not_used_for_long_is_given_back_too():
+    assert offer_of(310, until=300).ceiling_da == 310 + MARGIN_DA
+    assert offer_of(310, until=400).ceiling_da == 310 + NONE_DA
+    assert offer_of(310, until=3000).ceiling_da == 310 + NONE_DA
+
+
+def test_the_margin_is_offered_again_every_hour_for_half_a_minute():
+    offer = offer_of(310, until=400)
+    said = []
+    for at in range(410, 3600 + 810, 10):
+        offer.learn(310, offer.ceiling_da, at)
+        said.append(offer.ceiling_da)
+
+    assert said.count(310 + MARGIN_DA) == 4  # reports, ten seconds apart
+
+
+def test_who_uses_the_margin_then_is_offered_everything():
+    offer = offer_of(310, until=3970)
+    offer.learn(338, offer.ceiling_da, 3980)
+
+    assert offer.ceiling_da is None
+
+
+def test_who_draws_above_the_most_he_was_seen_to_take_is_offered_everything():
+    offer = offer_of(310, until=400)
+    offer.learn(318, offer.ceiling_da, 410)
+
+    assert offer.ceiling_da is None
+
+
+def test_who_takes_less_than_his_most_has_a_margin_again():
+    offer = offer_of(310, until=400)
+    offer.learn(250, offer.ceiling_da, 410)
+
+    assert offer.ceiling_da == 250 + MARGIN_DA
