@@ -112,6 +112,7 @@ class Gateway:
             commit=self.commit,
             clock_utc=self.wall_clock,
             limits_changed=self.unbalanced.set,
+            wake_cloud=self.wake_cloud,
             log=log.info,
         )
 

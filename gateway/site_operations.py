@@ -76,6 +76,8 @@ class SiteOperations:
     commit: Callable[[Sequence[Write]], Awaitable[None]]
     clock_utc: Callable[[], datetime]
     limits_changed: Callable[[], None]
+    wake_cloud: Callable[[], None]
+    """There is something to send."""
     log: Callable[[str], None]
 
     async def set_circuit_limit(
@@ -232,6 +234,7 @@ class SiteOperations:
             await self._recall(row)
         await self.commit([Release(row_id, is_retried, self.clock_utc(), caller.name)])
         self.outbox_queue.released(row, is_retried=is_retried)
+        self.wake_cloud()
         action = "retried" if is_retried else "discarded"
         self.log(f"outbox.{action} row={row_id} lane={row.lane} by={caller.name}")
 

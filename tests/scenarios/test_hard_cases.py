@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -361,6 +362,29 @@ async def test_what_a_person_sends_again_is_sayable_though_its_transaction_is_fo
         (booked,) = depot.cloud.transactions
         assert started["transactionInfo"]["transactionId"] == booked.transaction_id
         assert depot.gateway.outbox.depth() == (0, 0, None)
+
+
+async def test_what_a_person_sends_again_leaves_at_once_though_nothing_else_happens(depot_of):
+    async with depot_of("ocpp2.0.1") as depot:
+        bench = await depot.station("CP-01", "ocpp2.0.1")
+        await depot.registered()
+        depot.cloud.behaviour.errors["TransactionEvent"] = ["PropertyConstraintViolation"]
+        await bench.charge(Car())
+        await bench.leave()
+        await depot.delivered()
+        operations, operator = depot.gateway.operations, Caller("control-room", Role.OPERATOR)
+        (found,) = await operations.quarantined()
+
+        async def commit(writes):
+            await operations.commit(writes)
+            for _ in range(50):  # whoever was woken by it has looked, and found nothing
+                await asyncio.sleep(0)
+
+        behind = replace(operations, commit=commit)
+        await behind.release(found.row.id, is_retried=True, caller=operator)
+        await depot.delivered()
+
+        assert len(heard(depot.cloud, "TransactionEvent", eventType="Started")) == 2
 
 
 async def test_start_refused_for_good_leaves_the_rest_to_a_2_0_1_cloud(depot_of):
