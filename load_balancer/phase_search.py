@@ -81,6 +81,8 @@ class PhaseSearch:
             self.nodes = wirings[0]
         self.possible = tuple(wirings)
         self._all = tuple(wirings)
+        self._found: dict[tuple[int, ...], tuple[int, ...]] = {}
+        """What `of` has answered since the last change."""
         self._against: dict[tuple[int, ...], tuple[int, int]] = {}
         """For each wiring how many changes in a row speak against it, and how large together."""
         self._pending: tuple[float, Currents] | None = None
@@ -92,9 +94,13 @@ class PhaseSearch:
         """Whether the site file leaves anything to find out."""
         return len(self._all) > 1
 
-    def of(self, conductors: Sequence[int]) -> tuple[int, ...]:
+    def of(self, conductors: tuple[int, ...]) -> tuple[int, ...]:
         """Return every node on which these conductors may be."""
-        return tuple(dict.fromkeys(w[c] for w in self.possible for c in conductors))
+        found = self._found.get(conductors)
+        if found is None:
+            found = tuple(dict.fromkeys(w[c] for w in self.possible for c in conductors))
+            self._found[conductors] = found
+        return found
 
     def at_least(self, currents_da: Sequence[int]) -> Sequence[int]:
         """Return for each of `nodes` what surely flows there.
@@ -147,6 +153,7 @@ class PhaseSearch:
                 self._against[wiring] = (count + 1, sum_da + step_da)
         before = self.possible
         self.possible = tuple(wiring for wiring in self._all if not self._is_excluded(wiring))
+        self._found.clear()
         return self.possible != before
 
     def _is_excluded(self, wiring: tuple[int, ...]) -> bool:
