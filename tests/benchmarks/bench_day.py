@@ -17,7 +17,7 @@ from rich.table import Table
 from gateway.simulation.day import Day, Policy, Weather
 from gateway.simulation.day_optimum import optimum_wh
 from gateway.simulation.day_record import Figures, figures_of
-from tests.gateway.simulation.caltech import garage, recording
+from tests.gateway.simulation.caltech import FILE, garage, recording
 from tests.gateway.simulation.test_day_caltech import (
     CAPACITIES_KW,
     DEPARTURE_PART,
@@ -107,7 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--month", action="store_true")
     asked = parser.parse_args(arguments)
     console = Console(width=110)
-    if asked.month:
+    if not FILE.exists():
+        console.print(f"no recording {FILE.name}: nothing measured")
+    elif asked.month:
         month(console)
     else:
         table_of(is_realistic=asked.realistic, console=console)
