@@ -82,6 +82,7 @@ def _replace(database: Path, source: Path, console: Console) -> Path | None:
     ):
         backup.backup(new, pages=256, progress=lambda _, left, total: told(total - left, total))
         store_schema.leap(new, seen, at)
+        store_schema.leap_seq_no(new)
         return store_file.keep_aside(database, f"replaced-{at:%Y%m%dT%H%M%SZ}")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -201,6 +202,21 @@ async def test_no_number_given_since_the_backup_is_given_again(path, tmp_path):
         kept = await store.load()
     assert 2_000_000_000 < kept.next_transaction_number < 2**31
     assert kept.next_row_id > 900
+
+
+async def test_no_seqNo_the_cloud_may_have_heard_since_the_backup_is_used_again(path, tmp_path):
+    await fill(path)
+    running = replace(transaction(500), next_seq_no=7)
+    async with opened(path) as store:
+        await store.commit([SaveTransaction(running)])
+    assert write_backup(path, tmp_path / "copy.db", Console(quiet=True)) == 0
+
+    assert restore_backup(tmp_path / "copy.db", path.parent, Console(quiet=True)) == 0
+
+    async with opened(path) as store:
+        kept = await store.load()
+    [found] = [known for known in kept.running if known.number == 500]
+    assert found.next_seq_no > 500
 
 
 async def test_a_terminal_is_shown_a_bar(path, tmp_path):
