@@ -73,6 +73,7 @@ class Balancer:
         report_interval_s = float(site.csms.meter_interval_s)
         self._tree = CircuitTree(site)
         self._memories = [EvseMemory(node, report_interval_s) for node in self._tree.evses]
+        self._unknown = [memory for memory in self._memories if memory.search.is_open]
         self._meters = {
             circuit.index: MeteredCircuit(circuit.id, circuit.meter, report_interval_s)
             for circuit in self._tree.circuits
@@ -334,8 +335,7 @@ class Balancer:
                 PHASES[nodes[0] % 3] if len(nodes := memory.search.of((conductor,))) == 1 else None
                 for conductor in range(len(memory.node.nodes))
             )
-            for memory in self._memories
-            if memory.search.is_open
+            for memory in self._unknown
         }
 
     def _circuit(
