@@ -43,7 +43,7 @@ class Deliveries:
                 evse_id,
                 evse,
                 station.safe_current_a,
-                site.site.voltage_v,
+                site.site.voltage_v * evse.outlet_part,
                 self.forms[name],
                 site.csms.limit_refresh_s,
                 self.writes[name],

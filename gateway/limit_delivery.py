@@ -80,6 +80,7 @@ class LimitDelivery:
     evse: Evse
     safe_current_a: float
     voltage_v: float
+    """What one ampere on one phase is in watts at the outlet."""
     forms: StationForms
     refresh_s: float
     writes: ProfileWrites = field(default_factory=ProfileWrites)
@@ -329,8 +330,8 @@ class LimitDelivery:
 
     @property
     def _watt_phases(self) -> int:
-        """Phases that watts are spread over: seen, or one."""
-        return self.phases_used or 1
+        """Phases that watts are spread over: all of a rectifier's; else those seen, or one."""
+        return len(self.evse.phases) if self.evse.is_dc else self.phases_used or 1
 
     def _forget_sent(self) -> None:
         self.phases_used = None
@@ -399,7 +400,7 @@ def limit_period(
 
 
 def safe_default(
-    safe_current_a: float, unit: RateUnit, phases: int, voltage_v: float
+    safe_current_a: float, unit: RateUnit, phases: int, voltage_v: float, *, spread_over: int = 1
 ) -> SetProfile:
     """Return the TxDefaultProfile that lies under every transaction of a station (evse 0).
 
@@ -407,7 +408,7 @@ def safe_default(
     proved, a car on three draws a third or pauses.
     """
     period = limit_period(
-        0, safe_current_a, unit, phases=phases, spread_over=1, voltage_v=voltage_v
+        0, safe_current_a, unit, phases=phases, spread_over=spread_over, voltage_v=voltage_v
     )
     return SetProfile(
         0,

@@ -254,7 +254,8 @@ class StationDesk:
             event.meter_values,
             self._around.clock_utc(),
             phases=len(config.phases),
-            voltage_v=self._state.site.site.voltage_v,
+            voltage_v=self._state.site.site.voltage_v * config.outlet_part,
+            is_dc=config.is_dc,
         )
         measured_at = self._clock() - draw.age_s if draw is not None else 0.0
         # A station that empties its queue may tell what was after what is.

@@ -110,7 +110,9 @@ class StationForms:
     @classmethod
     def of(cls, station: Station) -> "StationForms":
         """Start from what the site file says."""
-        units = [station.charging_rate_unit] if station.charging_rate_unit else ChargingRateUnit
+        units = [station.charging_rate_unit] if station.charging_rate_unit else [*ChargingRateUnit]
+        if any(evse.is_dc for evse in station.evses.values()):
+            units = [ChargingRateUnit.W]  # amperes of direct current would be another thing
         purposes = [ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT]
         if station.limit_purpose is not None:
             purposes = [ProfilePurpose(station.limit_purpose)]

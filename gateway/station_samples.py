@@ -35,17 +35,24 @@ class Draw:
 
 
 def latest_draw(
-    meter_values: Iterable[MeterValue], now_utc: datetime, *, phases: int, voltage_v: float
+    meter_values: Iterable[MeterValue],
+    now_utc: datetime,
+    *,
+    phases: int,
+    voltage_v: float,
+    is_dc: bool = False,
 ) -> Draw | None:
     """Return what the newest fresh sample says; None: nothing about now.
 
     Args:
         phases: conductors of the EVSE; a current without a phase flows on each of them.
+        voltage_v: what one ampere on one phase is in watts at the outlet.
+        is_dc: its currents are those of the outlet, and only the power says what its input draws.
     """
     fresh = [value for value in meter_values if _age_s(value.at, now_utc) <= FRESH_S]
     fresh.sort(key=lambda value: value.at, reverse=True)
     for value in fresh:
-        currents = _currents(value.samples, phases)
+        currents = None if is_dc else _currents(value.samples, phases)
         if currents is None and (power_w := _power(value.samples)) is not None:
             currents = _on_each(power_w / (voltage_v * phases), phases)
         if currents is not None:

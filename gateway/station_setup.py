@@ -108,9 +108,14 @@ async def _install_safe_default(
     station: Station, ask: Ask, report: SetupReport, voltage_v: float
 ) -> None:
     phases = max(len(evse.phases) for evse in station.evses.values())
+    # Where all of it is rectified, watts are sure to be spread over three phases.
+    spread_over = phases if all(evse.is_dc for evse in station.evses.values()) else 1
+    voltage_v *= min(evse.outlet_part for evse in station.evses.values())
     units = [RateUnit(report.unit)] if report.unit else [RateUnit.A, RateUnit.W]
+    if any(evse.is_dc for evse in station.evses.values()):
+        units = [RateUnit.W]
     for unit, current_a in product(units, _ways_to_say(station.safe_current_a)):
-        command = safe_default(current_a, unit, phases, voltage_v)
+        command = safe_default(current_a, unit, phases, voltage_v, spread_over=spread_over)
         if _is_accepted(await _try(ask, command)):
             report.unit, report.has_safe_default = ChargingRateUnit(unit), True
             return

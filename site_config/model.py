@@ -270,6 +270,13 @@ class Circuit(Model):
         return min(self.ratings_a)
 
 
+class PowerType(StrEnum):
+    """What leaves the outlet."""
+
+    AC = "AC"
+    DC = "DC"
+
+
 class Evse(Model):
     """The part of a station that feeds one vehicle at a time."""
 
@@ -286,6 +293,19 @@ class Evse(Model):
     """Weight in the fair share; 2 = twice the share."""
     cloud_evse: Annotated[int, Field(ge=1, le=MAX_EVSES)] | None = None
     """Its number upstream, never renumbered; absent: the next free one, then kept on disk."""
+    power_type: PowerType = PowerType.AC
+    """DC: currents here are those of its input; its limits are told, and its draw is read, in W."""
+    efficiency: Annotated[float, Field(gt=0.5, le=1)] = 0.95
+    """Of a DC EVSE: what leaves the outlet of each W at its input."""
+
+    @property
+    def is_dc(self) -> bool:
+        return self.power_type is PowerType.DC
+
+    @property
+    def outlet_part(self) -> float:
+        """Watts at the outlet for each W at the input."""
+        return self.efficiency if self.is_dc else 1.0
 
     @cached_property
     def wirings(self) -> tuple[tuple[Phase, ...], ...]:

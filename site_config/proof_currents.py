@@ -17,7 +17,7 @@ from site_config.circuit_tree import (
     safe_current_a,
 )
 from site_config.findings import Findings
-from site_config.model import MINIMUM_CURRENT_A, Circuit, Site
+from site_config.model import MINIMUM_CURRENT_A, ChargingRateUnit, Circuit, Site
 from site_config.proof_limiters import prove_limiters
 
 NAMES_SHOWN = 5
@@ -43,6 +43,12 @@ def _evse(feed: Feed, findings: Findings) -> None:
             f"[{', '.join(evse.conductors)}] names a phase twice",
             "name each conductor of the EVSE with its own phase of the circuit",
         )
+    if evse.is_dc and len(evse.conductors) != len(PHASES):
+        findings.error(
+            f"{path}.phases",
+            f"a rectifier (power_type DC) draws on three phases, {len(evse.conductors)} are named",
+            "name all three, or leave power_type out",
+        )
     if evse.min_current_a > evse.max_current_a:
         findings.error(
             f"{path}.min_current_a",
@@ -60,6 +66,13 @@ def _evse(feed: Feed, findings: Findings) -> None:
 
 def _stations(site: Site, findings: Findings) -> None:
     for name, station in site.stations.items():
+        is_in_amperes = station.charging_rate_unit is ChargingRateUnit.A
+        if is_in_amperes and any(evse.is_dc for evse in station.evses.values()):
+            findings.error(
+                f"stations.{name}.charging_rate_unit",
+                "amperes of a DC EVSE would be direct current, not that of its input",
+                "leave it out or write W",
+            )
         path, safe_a = f"stations.{name}.safe_current_a", station.safe_current_a
         least_a = max(evse.min_current_a for evse in station.evses.values())
         most_a = min(evse.max_current_a for evse in station.evses.values())

@@ -108,7 +108,8 @@ def _evse_line(evse_id: int, evse: Evse) -> Text:
     priority = "" if evse.priority == 1 else f", priority {evse.priority:g}"
     return Text(
         f"EVSE {evse_id}: {_phases(evse)}, {evse.min_current_a:g} to "
-        f"{evse.max_current_a:g} A{priority} → cloud {number}"
+        f"{evse.max_current_a:g} A{' into a rectifier' if evse.is_dc else ''}{priority}"
+        f" → cloud {number}"
     )
 
 

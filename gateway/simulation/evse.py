@@ -19,6 +19,10 @@ class EvseHardware:
     """1, 2 or 3 phases wired."""
     register_wh: float = 0.0
     """Where its energy register stands at first."""
+    efficiency: float = 1.0
+    """Part of the power at its input that leaves the outlet; below 1: a rectifier."""
+    outlet_v: float | None = None
+    """Direct voltage at the outlet; None: it gives alternating current."""
 
 
 class SimulatedEvse:
@@ -47,7 +51,8 @@ class SimulatedEvse:
 
     @property
     def power_w(self) -> float:
-        return sum(self.currents_a) * self.voltage_v
+        """At the outlet, where its meter is."""
+        return sum(self.currents_a) * self.voltage_v * self.hardware.efficiency
 
     @property
     def phases_used(self) -> int:

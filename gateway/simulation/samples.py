@@ -32,6 +32,10 @@ def _read(evse: SimulatedEvse, measurand: str, is_kwh: bool) -> list[Sample]:
             return [Sample(measurand, evse.register, "Wh")]
         case "Power.Active.Import":
             return [Sample(measurand, round(evse.power_w, 1), "W")]
+        case "Current.Import" if (outlet_v := evse.hardware.outlet_v) is not None:
+            return [Sample(measurand, round(evse.power_w / outlet_v, 2), "A")]
+        case "Voltage" if (outlet_v := evse.hardware.outlet_v) is not None:
+            return [Sample(measurand, outlet_v, "V")]
         case "Current.Import":
             return [
                 Sample(measurand, round(evse.currents_a[n], 2), "A", f"L{n + 1}")

@@ -232,7 +232,8 @@ class Station(ABC):
         return highest_a if limit_a is None else min(limit_a, highest_a)
 
     def supply(self, evse: SimulatedEvse) -> Supply:
-        return Supply(evse.phases_used, evse.voltage_v)
+        """What its profiles' watts are turned into amperes with, those of its input."""
+        return Supply(evse.phases_used, evse.voltage_v * evse.hardware.efficiency)
 
     # Life of a transaction, in the words of both versions.
 

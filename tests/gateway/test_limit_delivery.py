@@ -366,3 +366,18 @@ def test_a_station_is_asked_once_in_every_boot_what_it_makes_of_a_limit():
     assert before is None
     assert made.read_back() == GetComposite(1, 150, "A")
     assert made.read_back() is None
+
+
+def test_a_rectifiers_limit_is_what_its_input_may_draw_in_watts_at_the_outlet():
+    evse = Evse(power_type="DC", max_current_a=80)
+    station = Station(circuit="grid", safe_current_a=10, evses={1: evse})
+    outlet_v = 230.0 * evse.outlet_part
+    made = LimitDelivery(1, evse, 10.0, outlet_v, StationForms.of(station), REFRESH_S)
+    made.connected()
+    made.transaction_began("7")
+    made.want(50.0)
+
+    schedule = made.due(0.0, NOON).profile.schedule
+
+    assert [period.limit for period in schedule.periods] == [32_775.0, 6_555.0]
+    assert made.minimum_a == 6.0

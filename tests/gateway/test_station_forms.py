@@ -91,6 +91,14 @@ def test_the_site_files_word_is_the_last():
         assert forms.current.step_a == 1.0
 
 
+def test_a_rectifier_is_never_told_amperes():
+    station = Station(circuit="grid", safe_current_a=6, evses={1: {"power_type": "DC"}})
+
+    forms = StationForms.of(station)
+
+    assert {form.unit for form in forms.candidates} == {RateUnit.W}
+
+
 def test_the_stations_own_unit_is_tried_first():
     forms = forms_of()
 

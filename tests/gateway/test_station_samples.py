@@ -72,3 +72,16 @@ def test_a_clock_that_was_never_set_or_runs_ahead_speaks_of_now():
         draw = latest_draw([value], NOON, phases=1, voltage_v=230)
         assert draw is not None
         assert (draw.currents, draw.age_s) == ((current_a, 0, 0), 0)
+
+
+def test_of_a_rectifier_only_the_power_says_what_its_input_draws():
+    samples = (
+        SampledValue("250", "Current.Import", unit="A"),
+        SampledValue("65550", "Power.Active.Import", unit="W"),
+    )
+
+    draw = latest_draw(
+        [MeterValue(NOON, samples)], NOON, phases=3, voltage_v=230 * 0.95, is_dc=True
+    )
+
+    assert draw.currents == pytest.approx((100.0, 100.0, 100.0))

@@ -78,6 +78,14 @@ ERRORS = [
     ("[L2, L3, L1]", "[L2, L2, unknown]", "stations.CP-01.evses.2.phases", 15, "twice", "own"),
     ("[L2, L3, L1]", "[L2, L2]", "stations.CP-01.evses.2.phases", 15, "twice", "own phase"),
     (
+        "phases: [L3]",
+        "power_type: DC, phases: [L3]",
+        "stations.CP-02.evses.1.phases",
+        20,
+        "draws on three phases, 1 are named",
+        "all three",
+    ),
+    (
         "max_current_a: 16",
         "max_current_a: 5",
         "stations.CP-02.evses.1.min_current_a",
