@@ -40,6 +40,11 @@ BY_KIND = {
     "stations": Advice("warn", "Look at their power and network; what they may draw is reserved."),
     "meter": Advice("warn", "Look at its power, cable and address; limits are safe until then."),
     "meter_doubt": Advice("warn", "Compare it with its display, its wiring and its transformers."),
+    "safe_default": Advice(
+        "warn",
+        "Pull the gateway's cable while a car charges there, and see whether it falls; if not, "
+        "lower the station's own maximum.",
+    ),
     "profile_writes": Advice(
         "warn", "Limits change too often for flash memory: raise csms.limit_refresh_s."
     ),
