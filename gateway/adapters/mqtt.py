@@ -104,8 +104,8 @@ class SiteOnMqtt:
         self._published: dict[str, _Published] = {}
         self._heeded: dict[str, deque[bytes]] = {}
         """The last wishes for each circuit: what a broker may yet replay."""
-        self._is_tidying = False
-        """Listening for what was said about parts that there are no more."""
+        self._has_tidied = asyncio.Event()
+        """Heard all that the broker had kept about parts that there are no more."""
         self._away_since: float | None = None
         self._retry_s = self._pace.first_retry_s
 
@@ -129,13 +129,14 @@ class SiteOnMqtt:
                 await client.subscribe(self._topics.heartbeat, qos=1)
             for part in self._topics.parts:
                 await client.subscribe(part)
-            self._is_tidying = True
+            self._has_tidied.clear()
             await self._say(client, ONLINE)
             self._note_return()
             self._published.clear()
             tasks = {
                 asyncio.create_task(self._publish_changes(client), name="mqtt publish"),
                 asyncio.create_task(self._heed_wishes(client), name="mqtt wishes"),
+                asyncio.create_task(self._stop_tidying(client), name="mqtt tidying"),
             }
             try:
                 if not _is_cancelled():
@@ -205,10 +206,17 @@ class SiteOnMqtt:
             if topic not in topics_of_parts(self._state, self._topics):
                 log.info("mqtt.forgotten topic=%s", topic)
                 await client.publish(topic, b"", retain=True)
-        elif self._is_tidying:
-            self._is_tidying = False
-            for part in self._topics.parts:
-                await client.unsubscribe(part)
+        else:
+            self._has_tidied.set()
+
+    async def _stop_tidying(self, client: aiomqtt.Client) -> None:
+        """Give up the parts' topics. Beside the listener: who waits there for the broker's word
+        does not hear that the broker is gone.
+        """
+        await self._has_tidied.wait()
+        for part in self._topics.parts:
+            await client.unsubscribe(part)
+        await asyncio.Future()  # the conversation goes on
 
     async def _answer(self, topic: str, text: bytes, *, is_retained: bool) -> str | None:
         """Do what is wished, or return why not."""
