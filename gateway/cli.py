@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import errno
 import gc
 import json
 import logging
@@ -410,6 +411,11 @@ def _run_until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, Non
         if not isinstance(cause, GatewayError | OSError):
             raise
         log.error('gateway.failed reason="%s"', cause)
+        if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+            Console(stderr=True).print(
+                "[bold red]the address is taken[/]: stop the gateway, or whoever listens there, "
+                "or change `listen` in the site file"
+            )
         Console(stderr=True).print(f"[bold red]{type(cause).__name__}[/]: {cause}")
         # A conflict is in the site file: starting again would not help.
         raise typer.Exit(EXIT_SITE_FILE if isinstance(cause, SlotConflict) else 1) from None
