@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.commands import Unsupported
 from gateway.errors import InvalidMessage, PeerError
+from gateway.events import Answer
 from gateway.ocpp.codec import codec_for
 from gateway.ocpp.schemas import FOLDERS, SUFFIXES, validate_request, validate_response
 
@@ -99,7 +100,9 @@ def test_any_valid_answer_of_a_cloud_is_understood(
 ) -> None:
     payload = data.draw(payloads(version, action, "response"))
 
-    codec_for(version).parse_answer(action, payload)
+    answer = codec_for(version).parse_answer(action, payload)
+
+    assert isinstance(answer, Answer)
 
 
 @pytest.mark.parametrize(("version", "action"), COMMANDS.values(), ids=COMMANDS)
