@@ -26,7 +26,7 @@ from load_balancer.reasons import Rule
 from site_config.model import Site
 
 NOT_WANTING = (ChargingState.SUSPENDED_EV, ChargingState.IDLE)
-"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now."""
+"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now, it is said."""
 
 Running = Callable[[int], RunningTransaction | None]
 """The transaction that runs on an upstream EVSE number."""
@@ -143,7 +143,7 @@ class SiteView:
             ceilings=tuple(self._ceilings(key, evse, at)),
             energy_wh=delivered_wh,
             minimum_a=self.deliveries[key].minimum_a,
-            has_transaction=is_running,
+            has_transaction=is_running and evse.charging_state is not ChargingState.IDLE,
             step_a=self.deliveries[key].step_a,
             departs_at=need.departs_at,
             energy_wanted_wh=need.energy_wanted_wh,

@@ -17,6 +17,7 @@ from math import ceil, inf
 from typing import NamedTuple
 
 from load_balancer.allocation import Demand, Share
+from load_balancer.appetite import Appetite
 from load_balancer.circuits import EvseNode
 from load_balancer.decision import Limit, Turn
 from load_balancer.departures import Plan
@@ -48,7 +49,7 @@ STEADY_RULES = {Rule.EVSE_MAXIMUM, Rule.FAIR_SHARE, Rule.RISING, Rule.NO_DEMAND}
 IDLE_REPORT_S = 10.0
 """An EVSE without a vehicle counts as if it reported so often that it draws nothing."""
 
-NOTHING = (0, 0, 0)
+NOTHING: tuple[int, ...] = (0, 0, 0)
 
 ROUNDING = 1e-6
 """So that 0.1 A times ten is one deci-amp, whatever binary fractions make of it."""
@@ -87,10 +88,10 @@ class EvseMemory:
         self.reason: Reason | None = None
         self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
         self.has_charged = False
-        """Whether it was allowed anything since it began to want current."""
+        """Whether its vehicle was allowed anything in this transaction."""
 
         self.is_reachable = self.has_transaction = self.is_demanding = False
-        """The last: wants current, and can be told how much."""
+        """The last: its vehicle wants current, and it can be told how much."""
         self.energy_wh = self.waiting_since = 0.0
         self.ceiling = self._own_maximum
         """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
@@ -103,12 +104,11 @@ class EvseMemory:
         self.nodes = self.search.of(self._use.nodes)
         """Where the vehicle draws, as far as that is known."""
         self._unused = UnusedOffer(self.minimum_da)
+        self._appetite = Appetite()
         self.plan: Plan | None = None
         """What is known of its vehicle's departure."""
-        self.drawn_da: tuple[int, ...] = NOTHING
-        self.low_da: tuple[int, ...] = NOTHING
-        self.fixed_da: tuple[int, ...] = NOTHING
-        """Per conductor, what is kept for it outside the fair share."""
+        self.drawn_da = self.low_da = self.fixed_da = NOTHING
+        """Per conductor; the last is what is kept for it outside the fair share."""
         self.counted_da = self.floor_da = 0
         self.demand = Demand(self.nodes, 0, 0)
         """What it asks of the fair share."""
@@ -175,7 +175,7 @@ class EvseMemory:
             if self.limit_da == 0:
                 self.runs_until = now + SHORTEST_RUN_S
             self.limit_da = self.next_da
-        self.has_charged = self.is_demanding and (self.has_charged or self.limit_da > 0)
+        self.has_charged = self.has_transaction and (self.has_charged or self.limit_da > 0)
         is_same = reason is self.reason and turn == self.limit.turn
         if not is_same or self.limit.limit_a != self.limit_da / 10:
             self.reason = reason
@@ -224,6 +224,7 @@ class EvseMemory:
             evse.waiting_since,
             self.limit_da,
             now >= self.settled_at,
+            now >= self._appetite.due_at,
         )
         if seen == self._seen:
             return False
@@ -241,10 +242,18 @@ class EvseMemory:
         measured_da = NOTHING
         if measured_at is not None and evse.measured is not None:
             measured_da = _deci_amps(evse.measured)
-        if evse.wants_current:
+        if not self.has_transaction:
+            self._appetite = Appetite()
+            self._be_idle(evse, measured_da)
+        elif self._appetite.learn(
+            says_it_wants=evse.wants_current,
+            is_offered=self.limit_da > 0,
+            drawn_da=max(measured_da),
+            now=now,
+        ):
             self._be_charging(evse, measured_da, -inf if measured_at is None else measured_at, now)
         else:
-            self._be_idle(measured_da)
+            self._be_idle(evse, measured_da)
         nodes = self.search.of(self._use.nodes)
         if nodes != self.nodes:
             self.nodes = nodes
@@ -267,13 +276,18 @@ class EvseMemory:
         shown_da = _deci_amps(measured) if measured is not None else NOTHING
         self.low_da = self.drawn_da = tuple(min(drawn, self.counted_da) for drawn in shown_da)
 
-    def _be_idle(self, measured_da: tuple[int, ...]) -> None:
+    def _be_idle(self, evse: EvseInput, measured_da: tuple[int, ...]) -> None:
         self.is_demanding = False
-        self._ceiling_da = self.minimum_da if self.has_transaction else 0
-        self.low_da = self.drawn_da = self.fixed_da = measured_da
-        self.counted_da = max(measured_da)
         self._use.forget()
         self._unused.forget()
+        self._take_ceilings(evse.ceilings)
+        self._ceiling_da = min(self._ceiling_da, self.minimum_da) if self.has_transaction else 0
+        self.low_da = self.drawn_da = self.fixed_da = measured_da
+        believed_da = self._believed_da(evse) if self.has_transaction else 0
+        if believed_da > self.limit_da:
+            # It may wake up before its station has heard of the lower limit.
+            self.fixed_da = tuple([max(drawn, believed_da) for drawn in measured_da])
+        self.counted_da = max(self.fixed_da)
 
     def _be_charging(
         self, evse: EvseInput, measured_da: tuple[int, ...], measured_at: float, now: float
@@ -286,8 +300,7 @@ class EvseMemory:
             self.waiting_since = evse.waiting_since
         self.energy_wh = evse.energy_wh
         limit_da = self.limit_da
-        believed_a = self.node.maximum_a if evse.believed_a is None else evse.believed_a
-        believed_da = round(believed_a * 10)
+        believed_da = self._believed_da(evse)
         if believed_da <= limit_da and not self._is_confirmed:
             self._is_confirmed = True
             self.settled_at = now + SETTLE_S
@@ -303,6 +316,10 @@ class EvseMemory:
         elif most_da > max(limit_da, believed_da, self._before_da) + DISOBEDIENT_FROM_DA:
             self.floor_da = most_da
         self._take_ceilings(evse.ceilings)
+
+    def _believed_da(self, evse: EvseInput) -> int:
+        believed_a = self.node.maximum_a if evse.believed_a is None else evse.believed_a
+        return round(believed_a * 10)
 
     def _estimate_draw(
         self, measured_da: tuple[int, ...], measured_at: float, *, is_settled: bool

@@ -27,7 +27,8 @@ class EvseInput:
     key: EvseKey
     is_reachable: bool
     wants_current: bool
-    """A transaction is running and the vehicle has not said that it is full."""
+    """A transaction is running and the station does not say that its vehicle wants nothing. Said
+    of one that is offered nothing it proves nothing, see `appetite`."""
     believed_a: float | None
     """The highest limit the station may be acting upon; None: unknown."""
     measured: PhaseCurrents | None

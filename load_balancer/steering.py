@@ -229,14 +229,15 @@ class Steering:
         for memory in idle:
             memory.next_da = 0
             minimum_da = memory.at_most(memory.minimum_da)
+            missing_da = max(0, minimum_da - min(memory.fixed_da))
             path = self._path(memory)
-            if minimum_da == 0 or any(room.now_da[n] - taken_da[n] < minimum_da for n in path):
+            if minimum_da == 0 or any(room.now_da[n] - taken_da[n] < missing_da for n in path):
                 continue
             if memory.limit_da == 0 and (memory.distrust or self.is_held(memory, now)):
                 continue
             memory.next_da = minimum_da
             for node in path:
-                taken_da[node] += minimum_da
+                taken_da[node] += missing_da
 
     def taken_da(self, demanding: Sequence[EvseMemory]) -> list[int]:
         """Return for each node what those who want current may have, or take anyway."""

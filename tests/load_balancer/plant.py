@@ -62,6 +62,8 @@ class Vehicle:
     conductors: tuple[int, ...] = (0, 1, 2)
     is_plugged: bool = True
     obeys: bool = True
+    is_full: bool = False
+    """Or sleeps: draws nothing, and its station says so while it offers current."""
 
 
 @dataclass
@@ -84,13 +86,21 @@ class Outlet:
     energy_wh: float = 0.0
     changes: int = 0
     last_told_a: float = 0.0
+    says_paused_wants: bool = True
+    """What it says of a vehicle that it offers nothing."""
 
     def draws(self):
         vehicle = self.vehicle
         current_a = min(vehicle.takes_a, self.accepted_a if vehicle.obeys else 99.0)
-        if not vehicle.is_plugged or current_a < 6:
+        if not vehicle.is_plugged or vehicle.is_full or current_a < 6:
             current_a = 0.0
         return PhaseCurrents(*[current_a * (phase in vehicle.conductors) for phase in range(3)])
+
+    def says_it_wants(self):
+        vehicle = self.vehicle
+        if self.followed_a < 6:
+            return vehicle.is_plugged and self.says_paused_wants
+        return vehicle.is_plugged and not vehicle.is_full
 
 
 class World:
@@ -183,7 +193,8 @@ class World:
             EvseInput(
                 key=outlet.key,
                 is_reachable=outlet.is_reachable,
-                wants_current=outlet.vehicle.is_plugged,
+                wants_current=outlet.says_it_wants(),
+                has_transaction=outlet.vehicle.is_plugged,
                 believed_a=outlet.last_told_a
                 if self.confirms_at_once
                 else max(outlet.believed_a, outlet.last_told_a),

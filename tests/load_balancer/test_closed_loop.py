@@ -234,6 +234,47 @@ def test_more_cars_than_current_take_turns_and_nobody_waits_for_ever():
     assert world.most_a(0) <= 13
 
 
+@pytest.mark.parametrize("says_paused_wants", [True, False], ids=["held back", "wants nothing"])
+def test_whatever_is_said_of_paused_cars_they_take_turns(says_paused_wants):
+    world = World(one_circuit(3, rating_a=13, meter=False))
+    for outlet in world.outlets.values():
+        outlet.says_paused_wants = says_paused_wants
+
+    world.run(int(6 * SLICE_S))
+
+    energies_wh = [outlet.energy_wh for outlet in world.outlets.values()]
+    assert min(energies_wh) > 0.6 * max(energies_wh)
+
+
+@pytest.mark.parametrize("says_paused_wants", [True, False], ids=["held back", "wants nothing"])
+def test_a_full_car_on_a_full_site_is_left_alone_but_for_a_question(says_paused_wants):
+    """After an hour; it takes nobody's turn meanwhile."""
+    world = World(one_circuit(4, rating_a=18, meter=False))
+    full = world.outlet("S0")
+    full.says_paused_wants = says_paused_wants
+    settled(world, 1200)
+    full.vehicle.is_full = True
+
+    world.run(2 * 3600)
+
+    assert full.changes <= 6
+    offered_s = sum(decision.limits[full.key].limit_a > 0 for _, _, decision in world.log[-7200:])
+    assert 50 < offered_s < 300
+    assert max(outlet.changes for outlet in world.outlets.values()) <= 12
+
+
+def test_a_sleeping_car_on_a_full_site_is_woken():
+    world = World(one_circuit(4, rating_a=18, meter=False))
+    sleeper = world.outlet("S0")
+    sleeper.vehicle.is_full = True
+    world.run(1200)
+    sleeper.vehicle.is_full = False
+
+    world.run(2400)
+
+    assert sleeper.energy_wh > 0
+
+
 def test_a_station_that_does_not_obey_costs_others_current_but_never_the_fuse():
     world = settled(World(one_circuit(3), base_a=(5, 5, 5)))
     world.outlet("S0").vehicle.obeys = False
