@@ -11,7 +11,7 @@ Rule 4: A failure - a lost meter, a lost station, an unknown limit - raises nobo
 Rule 5: Same history, same decision.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add, gt, sub
 
 from load_balancer.circuits import CircuitNode, CircuitTree
@@ -151,6 +151,7 @@ class Balancer:
                 for circuit in self._tree.circuits
             },
             events=tuple(events),
+            doubtful=tuple(self._doubtful(demanding, allowed_da, now)),
             phases=self._phases(),
         )
 
@@ -277,6 +278,21 @@ class Balancer:
                 now_da[3 * index + phase] -= meter.others_da[phase]
                 to_rise_da[3 * index + phase] -= meter.others_at_most_da[phase]
         return Room(now_da, to_rise_da), fixed_da
+
+    def _doubtful(
+        self, demanding: Sequence[EvseMemory], allowed_da: Sequence[int], now: float
+    ) -> Iterable[EvseKey]:
+        overloaded = {
+            3 * index + phase
+            for index, meter in self._meters.items()
+            if meter.measured is not None
+            for phase, current_a in enumerate(meter.measured)
+            if current_a * 10 > allowed_da[3 * index + phase]
+        }
+        for memory in demanding if overloaded else ():
+            path = (node for leaf in memory.nodes for node in self._tree.paths[leaf])
+            if not overloaded.isdisjoint(path) and memory.is_worth_asking(now):
+                yield memory.node.key
 
     # Answer.
 

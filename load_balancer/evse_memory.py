@@ -36,6 +36,11 @@ CONFIRM_WITHIN_S = 12.0
 STUBBORN_AFTER_S = 30.0
 """One that still takes more than it was told after so long may be paused for it."""
 
+ASK_AFTER_S = 2.0
+"""Most stations and vehicles have followed a cut by then,"""
+ASK_EVERY_S = 3.0
+"""and the others have a little later."""
+
 SHORTEST_RUN_S = 210.0
 """Who begins goes on for so long, if there is a minimum for him at all: a vehicle that is paused
 before it has woken up, or learnt what it may have, falls asleep."""
@@ -113,6 +118,7 @@ class EvseMemory:
         self.demand = Demand(self.nodes, 0, 0)
         """What it asks of the fair share."""
 
+        self._asked_at = -inf
         self.next_da = 0
         """The limit this step is about to tell."""
         self.share = Share(0, None)
@@ -151,6 +157,14 @@ class EvseMemory:
     def has_just_begun(self, now: float) -> bool:
         """Return whether it charges, and has not done so for long."""
         return self.limit_da > 0 and now < self.runs_until
+
+    def is_worth_asking(self, now: float) -> bool:
+        """Return whether nobody knows if it has followed its last cut; True once in a while."""
+        last_at = self._asked_at + ASK_EVERY_S
+        if now < max(last_at, self.changed_at + ASK_AFTER_S) or self.low_da == self.drawn_da:
+            return False
+        self._asked_at = now
+        return True
 
     def in_steps(self, limit_da: int) -> int:
         """Round a limit down to what its station takes."""

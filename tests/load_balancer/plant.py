@@ -115,6 +115,7 @@ class World:
         car_delay_s=0,
         base_a=(0, 0, 0),
         confirms_at_once=False,
+        answers_questions=True,
     ):
         self.tree = CircuitTree(config)
         self.balancer = Balancer(config)
@@ -123,7 +124,8 @@ class World:
         self.base[self.tree.circuits[0].id] = base_a
         self.limits = {circuit.id: () for circuit in self.tree.circuits}
         self.meter_delay_s, self.car_delay_s = meter_delay_s, car_delay_s
-        self.confirms_at_once = confirms_at_once
+        self.confirms_at_once, self.answers_questions = confirms_at_once, answers_questions
+        self.asked = ()
         self.meter_works = True
         self.readings = deque()
         self.log: list[tuple[float, dict, Decision]] = []
@@ -171,12 +173,14 @@ class World:
             waiting = [limit_a for _, limit_a in outlet.told]
             outlet.believed_a = max([outlet.followed_a, *waiting])
             outlet.energy_wh += sum(outlet.draws()) * 230 / 3600
-            if (self.now + number) % REPORT_S == 0 and outlet.is_reachable:
+            is_asked = self.answers_questions and outlet.key in self.asked
+            if ((self.now + number) % REPORT_S == 0 or is_asked) and outlet.is_reachable:
                 outlet.reported, outlet.reported_at = outlet.draws(), self.now
         flowing = self.currents()
         if self.meter_works:
             self.readings.append((self.now, flowing))
         decision = self.balancer.step(self.inputs(), self.now)
+        self.asked = decision.doubtful
         self.log.append((self.now, flowing, decision))
         for key, limit in decision.limits.items():
             outlet = self.outlets[key]

@@ -81,6 +81,35 @@ def test_a_jump_of_the_base_load_is_cut_in_the_next_step_and_settles(delay, coun
     assert all(outlet.changes <= 3 for outlet in world.outlets.values())
 
 
+QUESTION_S = 5
+"""Until a station has been asked what it draws, and the answer has been acted upon."""
+
+
+@settings(max_examples=8, deadline=None)
+@given(delays, st.integers(0, 14))
+def test_a_second_jump_is_cut_too_though_the_first_cut_hides_it(delay, after_s):
+    """Where vehicles follow their cut in the second of the next jump, the meter stands still."""
+    world = settled(World(one_circuit(3), base_a=(10, 10, 10), **delay))
+    world.base["grid"] = (30, 10, 10)
+    world.run(after_s)
+    world.base["grid"] = (42, 10, 10)
+    jumped_at = world.now
+
+    world.run(60)
+
+    reaction_s = 2 * delay["meter_delay_s"] + delay["station_delay_s"] + delay["car_delay_s"]
+    assert world.most_a(jumped_at + reaction_s + QUESTION_S) <= RATING_A
+
+
+def test_nobody_is_asked_what_he_draws_unless_an_overload_lasts():
+    world = settled(World(one_circuit(3), base_a=(10, 10, 10), station_delay_s=1))
+    world.base["grid"] = (30, 10, 10)
+
+    world.run(60)
+
+    assert not any(decision.doubtful for _, _, decision in world.log)
+
+
 @settings(max_examples=8, deadline=None)
 @given(delays, st.integers(2, 5), st.integers(5, 30))
 def test_a_drop_of_the_base_load_only_raises_and_is_used(delay, count, drop_a):
