@@ -21,7 +21,7 @@ from load_balancer.appetite import Appetite
 from load_balancer.circuits import EvseNode
 from load_balancer.decision import Limit, Turn
 from load_balancer.departures import Plan
-from load_balancer.inputs import Ceiling, EvseInput
+from load_balancer.inputs import LASTING, Ceiling, EvseInput
 from load_balancer.learning import PhaseUse, UnusedOffer
 from load_balancer.phase_search import CalmLevels, PhaseSearch
 from load_balancer.phases import ZERO, PhaseCurrents
@@ -125,13 +125,13 @@ class EvseMemory:
         """Its fair share of what is free, whether it may have it yet or not."""
         self._explained: Share | None = None
         """The share that the reason speaks of."""
-        self.has_news = True
-        """Whether this step learnt anything about it."""
         self.distrust: Distrust | None = None
         """The meter above it that is not trusted."""
 
         self._seen: tuple[object, ...] | None = None
         """What the last conclusions were drawn from; None: draw them anew."""
+        self._seen_limit_da, self._look_again_at = 0, inf
+        """The limit of then; and when the mere passing of time may lead to others."""
 
     def obey(self, distrust: Distrust | None) -> None:
         """Take the policy of a meter that is not trusted into its own maximum."""
@@ -171,10 +171,9 @@ class EvseMemory:
         return limit_da - limit_da % self.step_da
 
     def is_as_explained(self) -> bool:
-        """Return whether neither its limit nor what its reason rests on has changed."""
+        """Return whether its limit and reason stand, unless there is news of it."""
         return (
-            not self.has_news
-            and self.next_da == self.limit_da
+            self.next_da == self.limit_da
             and self.share is self._explained
             and self.reason is not None
             and self.reason.rule in STEADY_RULES
@@ -219,32 +218,22 @@ class EvseMemory:
             self._seen = None
             self._be_unreachable(evse)
             return True
-        measured_at = evse.measured_at
-        is_fresh = (
-            measured_at is not None
-            and evse.measured is not None
-            and now - measured_at <= self._report_age_s
-        )
         self.energy_wh = evse.energy_wh
         self.plan = _plan(evse) if evse.departs_at is not None else None
-        seen = (
-            evse.wants_current,
-            evse.has_transaction,
-            evse.believed_a,
-            measured_at if is_fresh else None,
-            evse.ceilings,
-            evse.minimum_a,
-            evse.step_a,
-            evse.waiting_since,
-            self.limit_da,
-            now >= self.settled_at,
-            now >= self._appetite.due_at,
-        )
-        if seen == self._seen:
+        seen: tuple[object, ...] = evse[:LASTING]
+        is_same = seen == self._seen and self.limit_da == self._seen_limit_da
+        if is_same and now < self._look_again_at:
             return False
-        self._seen = seen
+        self._seen, self._seen_limit_da = seen, self.limit_da
         self.is_reachable = True
-        self._take_in(evse, measured_at if is_fresh else None, now)
+        stale_at = inf
+        measured_at = evse.measured_at if evse.measured is not None else None
+        if measured_at is not None:
+            stale_at = measured_at + self._report_age_s
+            measured_at = measured_at if now <= stale_at else None
+        self._take_in(evse, measured_at, now)
+        turns = (stale_at, self.settled_at, self._appetite.due_at)
+        self._look_again_at = min((at for at in turns if at >= now), default=inf)
         return True
 
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
@@ -312,7 +301,6 @@ class EvseMemory:
             self.waiting_since = now
         if evse.waiting_since is not None:
             self.waiting_since = evse.waiting_since
-        self.energy_wh = evse.energy_wh
         limit_da = self.limit_da
         believed_da = self._believed_da(evse)
         if believed_da <= limit_da and not self._is_confirmed:

@@ -93,9 +93,7 @@ class Steering:
         return any(self._held_until[node] > now for node in self._path(memory))
 
     def cut(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> list[Cut]:
-        """Bring everybody within his own maximum, and every conductor within its room."""
-        for memory in demanding:
-            memory.next_da = memory.at_most(memory.limit_da)
+        """Bring every conductor within its room; everybody's own maximum is kept already."""
         cut_at: dict[EvseMemory, int] = {}
         if any(memory.floor_da for memory in demanding):
             # What is told must fit as if all obeyed; and since some do not, the others give way.
@@ -188,7 +186,11 @@ class Steering:
         Args:
             counted_da: for each node the highest that those who want current may draw now.
         """
-        rising = [memory for memory in demanding if self._may_rise(memory, now)]
+        rising = [
+            memory
+            for memory in demanding
+            if memory.next_da < memory.share.limit_da and self._may_rise(memory, now)
+        ]
         if not rising:
             return
         free_da = list(map(sub, room.to_rise_da, counted_da))
@@ -252,8 +254,8 @@ class Steering:
         return self._sums(demanding, [memory.share.limit_da for memory in demanding])
 
     def _may_rise(self, memory: EvseMemory, now: float) -> bool:
-        missing_da = memory.share.limit_da - memory.next_da
-        if missing_da <= 0 or memory.next_da < memory.limit_da:
+        """Return whether who is below his share may go towards it now."""
+        if memory.next_da < memory.limit_da:
             return False
         if memory.next_da == 0:
             if memory.distrust is not None and memory.has_charged:
@@ -263,6 +265,7 @@ class Steering:
             return is_charging or not self.is_held(memory, now)
         if memory.distrust is not None or now - memory.changed_at < self._pace.rise_interval_s:
             return False
+        missing_da = memory.share.limit_da - memory.next_da
         is_worth_it = missing_da >= RISE_FROM_DA or memory.share.limit_da == memory.maximum_da
         return is_worth_it and not self.is_held(memory, now)
 
