@@ -34,7 +34,7 @@ class Appetite:
         self._doublings = 0
         """Of the time until it is asked again."""
 
-    def learn(self, *, says_it_wants: bool, is_offered: bool, drawn_da: int, now: float) -> bool:
+    def learn(self, says_it_wants: bool, is_offered: bool, drawn_da: int, now: float) -> bool:
         """Take in what is said and done now; returns the verdict.
 
         Args:
@@ -43,12 +43,13 @@ class Appetite:
         """
         if not is_offered:
             self._wait(now)
-        else:
-            if self._offered_since is None:
-                self._offered_since = now
-                self._has_drawn = self._has_declined = False
-            self._has_drawn |= drawn_da >= DRAWING_DA
-            self._listen(says_it_wants, now)
+            return self.is_hungry
+        if self._offered_since is None:
+            self._offered_since = now
+            self._has_drawn = self._has_declined = False
+        if not self._has_drawn and drawn_da >= DRAWING_DA:
+            self._has_drawn, self._doublings = True, 1
+        self._listen(says_it_wants, now)
         return self.is_hungry
 
     def _wait(self, now: float) -> None:
@@ -70,6 +71,4 @@ class Appetite:
         elif not says_it_wants:
             self._has_declined = True
             self.is_hungry = self.is_hungry and not is_credible
-        if self._has_drawn:
-            self._doublings = 1
         self.due_at = inf if is_credible else wakes_at

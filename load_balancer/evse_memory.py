@@ -76,10 +76,11 @@ class EvseMemory:
 
     def __init__(self, node: EvseNode, report_interval_s: float) -> None:
         self.node = node
-        self.minimum_da = _at_least(node.minimum_a)
         self.safe_da = deci_amps_below(node.safe_a)
-        self.step_da = 1
-        """The station takes multiples of it."""
+        self.minimum_da, self.step_da = _at_least(node.minimum_a), 1
+        """The station takes multiples of the second."""
+        self._takes: tuple[float | None, float] = (None, 0.0)
+        """What the two follow from."""
         self._own_maximum = Ceiling(Rule.EVSE_MAXIMUM, node.maximum_a)
         self._report_age_s = 2 * report_interval_s
 
@@ -89,7 +90,7 @@ class EvseMemory:
         """When it was last told another limit, or began to want one; when the vehicle follows
         that, or never will; when what it draws was last learnt from; until when it should go on,
         since it has just begun."""
-        self._is_confirmed = True
+        self._is_confirmed, self._asked_at = True, -inf
         self.reason: Reason | None = None
         self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
         self.has_charged = False
@@ -118,7 +119,6 @@ class EvseMemory:
         self.demand = Demand(self.nodes, 0, 0)
         """What it asks of the fair share."""
 
-        self._asked_at = -inf
         self.next_da = 0
         """The limit this step is about to tell."""
         self.share = Share(0, None)
@@ -233,14 +233,16 @@ class EvseMemory:
             measured_at = measured_at if now <= stale_at else None
         self._take_in(evse, measured_at, now)
         turns = (stale_at, self.settled_at, self._appetite.due_at)
-        self._look_again_at = min((at for at in turns if at >= now), default=inf)
+        self._look_again_at = min([at for at in turns if at >= now], default=inf)
         return True
 
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
         self.floor_da = 0
-        own_minimum_a = self.node.minimum_a if evse.minimum_a is None else evse.minimum_a
-        self.step_da = _at_least(evse.step_a)
-        self.minimum_da = -(_at_least(own_minimum_a) // -self.step_da) * self.step_da
+        if (evse.minimum_a, evse.step_a) != self._takes:
+            self._takes = evse.minimum_a, evse.step_a
+            own_minimum_a = self.node.minimum_a if evse.minimum_a is None else evse.minimum_a
+            self.step_da = _at_least(evse.step_a)
+            self.minimum_da = -(_at_least(own_minimum_a) // -self.step_da) * self.step_da
         self.has_transaction = evse.wants_current or evse.has_transaction
         measured_da = NOTHING
         if measured_at is not None and evse.measured is not None:
@@ -248,12 +250,7 @@ class EvseMemory:
         if not self.has_transaction:
             self._appetite = Appetite()
             self._be_idle(evse, measured_da)
-        elif self._appetite.learn(
-            says_it_wants=evse.wants_current,
-            is_offered=self.limit_da > 0,
-            drawn_da=max(measured_da),
-            now=now,
-        ):
+        elif self._appetite.learn(evse.wants_current, self.limit_da > 0, max(measured_da), now):
             self._be_charging(evse, measured_da, -inf if measured_at is None else measured_at, now)
         else:
             self._be_idle(evse, measured_da)

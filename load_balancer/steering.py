@@ -155,9 +155,11 @@ class Steering:
             return
         self._shared = asked if is_obeyed else None
         self._shared_room, self._shared_at = room, now
-        for memory, share in self._allocate(demanding, demands, room.to_rise_da):
-            is_kept = 0 < share.limit_da <= memory.floor_da
-            memory.share = Share(memory.next_da, share.bound) if is_kept else share
+        for memory, found in self._allocate(demanding, demands, room.to_rise_da):
+            is_kept = 0 < found.limit_da <= memory.floor_da
+            share = Share(memory.next_da, found.bound) if is_kept else found
+            if share != memory.share:  # What is explained already need not be again.
+                memory.share = share
         if has_plans and is_obeyed:
             claimants = [
                 Claimant(m.demand, m.plan, m.share, not m.has_charged or m.has_just_begun(now))
@@ -165,7 +167,8 @@ class Steering:
             ]
             shares = self._departures.divide(room.to_rise_da, claimants, now)
             for memory, share in zip(demanding, shares, strict=True):
-                memory.share = share
+                if share != memory.share:
+                    memory.share = share
 
     def _is_still_so(self, room: Room, now: float) -> bool:
         if room.to_rise_da == self._shared_room.to_rise_da:

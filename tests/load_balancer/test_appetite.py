@@ -13,9 +13,7 @@ def told(*moments, appetite=None):
     """Tell (seconds since the start, what is said, whether it is offered, what it draws)."""
     appetite = Appetite() if appetite is None else appetite
     for second, says, is_offered, drawn_da in moments:
-        appetite.learn(
-            says_it_wants=says, is_offered=is_offered, drawn_da=drawn_da, now=START + second
-        )
+        appetite.learn(says, is_offered, drawn_da, START + second)
     return appetite
 
 
