@@ -14,7 +14,7 @@ from gateway.cloud_profiles import CloudProfiles, RunningTransaction
 from gateway.commands import SetProfile
 from gateway.commissioning.observation import EvseSight, Sight
 from gateway.commissioning.procedure import Procedure
-from gateway.events import ChargingState, ConnectorStatus
+from gateway.events import NOT_WANTING, ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery
 from gateway.limiters import Limiters
 from gateway.profile_writes import ProfileWrites
@@ -24,9 +24,6 @@ from load_balancer.decision import Decision, LimitCut, MeterBack, MeterLost
 from load_balancer.inputs import Ceiling, CircuitInput, EvseInput, EvseKey, SiteInputs
 from load_balancer.reasons import Rule
 from site_config.model import Site
-
-NOT_WANTING = (ChargingState.SUSPENDED_EV, ChargingState.IDLE)
-"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now, it is said."""
 
 Running = Callable[[int], RunningTransaction | None]
 """The transaction that runs on an upstream EVSE number."""
