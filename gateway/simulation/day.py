@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import floor, inf
 from typing import Literal
 
+from gateway.simulation.day_limiters import DayLimiters
 from gateway.simulation.day_limits import DayLimits
 from gateway.simulation.day_plant import IDEAL, REALISTIC, Draws, LaggingMeter, Outlet, Visit
 from gateway.simulation.day_record import Crowd, Record
@@ -58,8 +59,9 @@ class Day:
             node.key: Outlet(node, habits, self._draws.station_delay_s(), self._voltage_v)
             for node in self._tree.evses
         }
-        self._meter = LaggingMeter(self._draws.meter_delay_s())
+        self._meter = LaggingMeter(self._draws.meter_delay_s(), len(self._tree.parents))
         self._limits = DayLimits(site, self._tree)
+        self._limiters = DayLimiters(site, self._tree)
         self._coming = sorted(sessions, key=lambda session: session.arrival, reverse=True)
         self._first_at = self._coming[-1].arrival
         self._last_at = max(session.departure for session in sessions)
@@ -76,7 +78,9 @@ class Day:
             self._come_and_go(now)
             if not self._coming and self._next_departure == inf:
                 return self.record
+            self._limiters.count(self._meter, now)
             self._flow(now)
+            self._limiters.compare(self._meter, (outlet for outlet, _ in self._here), now)
             decision = self._balancer.step(self._inputs(now), now)
             is_news = self._tell(decision, now)
             self._record(decision, now, is_news=is_news)
@@ -125,7 +129,7 @@ class Day:
             CircuitInput(
                 circuit.id,
                 self._meter.reading(circuit.index, now) if circuit.meter is not None else None,
-                self._limits.ceilings(circuit.id, now),
+                self._limits.ceilings(circuit.id, now) + self._limiters.on_circuit(circuit.index),
             )
             for circuit in self._tree.circuits
         )
@@ -147,6 +151,7 @@ class Day:
             believed_a=outlet.believed_a,
             measured=outlet.reported,
             measured_at=outlet.reported_at,
+            ceilings=self._limiters.on_evse(outlet.node.key),
             energy_wh=visit.delivered_wh if visit else 0.0,
             waiting_since=visit.session.arrival if visit else None,
             has_transaction=visit is not None,

@@ -56,8 +56,8 @@ def simulate_day(site_file: Path, sessions_file: Path, weather: Weather, outputs
         for mistake in error.mistakes:
             notes.print(Text(f"{sessions_file}:{mistake}", "red"), soft_wrap=True)
         return EXIT_MISTAKES
-    if keys := left_out(site):
-        notes.print(Text(f"not simulated: {', '.join(keys)}", "yellow"), soft_wrap=True)
+    for what in left_out(site):
+        notes.print(Text(f"not simulated: {what}", "yellow"), soft_wrap=True)
     day = Day(site, sessions, weather)
     began = time.perf_counter()
     bar = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

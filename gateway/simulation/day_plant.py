@@ -162,11 +162,11 @@ class Outlet:
 
 
 class LaggingMeter:
-    """Reads every circuit at once, and is heard some seconds later."""
+    """Reads every circuit at once, and is heard some seconds later; before the first, nothing."""
 
-    def __init__(self, delay_s: float) -> None:
+    def __init__(self, delay_s: float, nodes: int) -> None:
         self._delay_s = delay_s
-        self._seen: deque[tuple[float, list[float]]] = deque()
+        self._seen: deque[tuple[float, list[float]]] = deque([(-inf, [0.0] * nodes)])
 
     def see(self, now: float, flows_a: list[float]) -> None:
         """Take what flows now, A for each node of the tree."""
@@ -176,8 +176,8 @@ class LaggingMeter:
 
     def reading(self, circuit: int, now: float) -> MeterReading:
         """Return what has arrived by now; between two instants the same flowed all the time."""
-        seen = (entry for entry in reversed(self._seen) if entry[0] <= now - self._delay_s)
-        at, flows_a = next(seen, self._seen[0])
+        heard = (entry for entry in reversed(self._seen) if entry[0] <= now - self._delay_s)
+        at, flows_a = next(heard)
         return MeterReading(
             max(at, now - self._delay_s), PhaseCurrents(*flows_a[3 * circuit : 3 * circuit + 3])
         )

@@ -138,15 +138,18 @@ def test_a_missing_file_is_told(tmp_path):
     assert "cannot be read" in notes.file.getvalue()
 
 
-def test_limits_that_are_not_simulated_are_named(tmp_path):
+def test_what_is_not_simulated_is_named(tmp_path):
     site_file, sessions_file = written(tmp_path, 12, CSV)
     content = yaml.safe_load(site_file.read_text())
     content["meters"] = {"m": {"model": "eastron-sdm630", "url": "tcp://127.0.0.1:1"}}
     content["circuits"]["grid"] |= {"meter": "m", "unbalance_a": 20}
+    content["grid_operator"] = {}
     site_file.write_text(yaml.safe_dump(content))
     notes = console()
 
     code = simulate_day(site_file, sessions_file, Weather(), Outputs(console(), notes))
 
     assert code == EXIT_OK
-    assert "not simulated: circuits.grid.unbalance_a" in notes.file.getvalue()
+    assert "not simulated: grid_operator" in notes.file.getvalue()
+    assert "not simulated: what else draws on circuit grid" in notes.file.getvalue()
+    assert "unbalance" not in notes.file.getvalue()
