@@ -68,7 +68,7 @@ class Day:
         self._next_departure = inf
         self._here: list[tuple[Outlet, Visit]] = []
         """Where a car is plugged in."""
-        self._crowd = Crowd(0, 0)
+        self._crowd = Crowd(0, 0, 0)
         self.record = Record(self._tree, self._voltage_v)
 
     def run(self, on_progress: Callable[[float], None] = lambda part: None) -> Record:
@@ -181,8 +181,9 @@ class Day:
             for limit in decision.circuits[circuit.id].limit
         ]
         if not is_news:  # While one gives way to another, both are paused for a second.
-            waiting = sum(outlet.told_a == 0 and not visit.is_full for outlet, visit in self._here)
-            self._crowd = Crowd(len(self._here), waiting)
+            wanting = [outlet for outlet, visit in self._here if not visit.is_full]
+            waiting = sum(outlet.told_a == 0 for outlet in wanting)
+            self._crowd = Crowd(len(self._here), waiting, len(self._here) - len(wanting))
         self.record.flows(now, self._flows_a, limits_a, self._crowd)
 
     def _next_at(self, now: float, *, is_news: bool) -> float:

@@ -23,6 +23,8 @@ class Crowd(NamedTuple):
     plugged: int
     waiting: int
     """Cars that want current and are paused."""
+    full: int
+    """Cars that have what they wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,15 @@ class Figures:
     """That the simulation took."""
 
 
+def parts_of(record: Record) -> list[float]:
+    """Return which part of its wish each car got, 0 to 1."""
+    return [min(1.0, visit.delivered_wh / visit.session.energy_wh) for visit in record.visits]
+
+
 def figures_of(record: Record, policy: str, optimum_wh: float | None, seconds: float) -> Figures:
     """Sum up; raises ZeroDivisionError without a visit."""
     visits = record.visits
-    parts = [min(1.0, visit.delivered_wh / visit.session.energy_wh) for visit in visits]
+    parts = parts_of(record)
     squares = sum(part * part for part in parts)
     return Figures(
         policy=policy,

@@ -27,13 +27,16 @@ def print_report(figures: Figures, record: Record, console: Console) -> None:
         table.add_row(f"of the patience of a fuse {kind}", f"{share:.1%}")
     table.add_row("computed in", f"{figures.seconds:.1f} s")
     console.print(table)
-    console.print(verdict(figures, record), highlight=False)
+
+
+def served_in_words(figures: Figures) -> str:
+    served = round(figures.served_90_share * figures.sessions)
+    return f"{served} of {figures.sessions} cars leave with 90 % of their wish or more"
 
 
 def verdict(figures: Figures, record: Record) -> str:
     """Answer the planner: how many cars can this connection carry?"""
-    served = round(figures.served_90_share * figures.sessions)
-    said = f"{served} of {figures.sessions} cars leave with 90 % of their wish or more"
+    said = served_in_words(figures)
     if figures.served_90_share >= ENOUGH:
         return f"{said}: the connection carries these cars, {record.most_plugged} at once."
     if figures.optimum_wh is not None and figures.optimum_wh < ENOUGH * figures.demand_wh:

@@ -99,11 +99,13 @@ def _mistakes_of_heading(names: Sequence[str]) -> list[Mistake]:
         if names.count(name) > 1
     ]
     others = [name for name in names if name not in COLUMNS]
-    for name in COLUMNS:
-        if name not in names:
-            near = get_close_matches(name, others, 1)
-            advice = f"is {near[0]!r} meant? {MEANINGS[name]}" if near else wanted
-            mistakes.append(Mistake("", 1, f"no column {name}", advice))
+    missing = [name for name in COLUMNS if name not in names]
+    near = {name: close[0] for name in missing if (close := get_close_matches(name, others, 1))}
+    for name, meant in near.items():
+        advice = f"is {meant!r} meant? {MEANINGS[name]}"
+        mistakes.append(Mistake("", 1, f"no column {name}", advice))
+    if unknown := [name for name in missing if name not in near]:
+        mistakes.append(Mistake("", 1, f"no column {', '.join(unknown)}", wanted))
     return mistakes
 
 
