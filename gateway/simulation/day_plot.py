@@ -173,11 +173,7 @@ def _draw_parts(axes: Any, record: Record) -> None:
 
 def quarter_means(flows: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return the mean of each quarter of an hour, by its beginning; what flows at an instant flows
-    until the next one.
-
-    >>> quarter_means([(0, 10), (450, 30), (900, 0), (1800, 0)])
-    [(0.0, 20.0), (900.0, 0.0), (1800.0, 0.0)]
-    """
+    until the next one."""
     sums: dict[float, float] = {}
     for (begin, flow), (end, _) in pairwise(flows):
         at = begin

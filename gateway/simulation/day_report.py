@@ -43,9 +43,9 @@ def verdict(figures: Figures, record: Record) -> str:
         return (
             f"{said}: too many cars for the connection. Even with the best of plans it could carry "
             f"{figures.optimum_wh / figures.demand_wh:.0%} of the energy; raise the rating, or "
-            "plan for fewer cars."
+            "plan for fewer cars (--find tells how far)."
         )
     return (
         f"{said}: a tight fit. Known departures would help (--policy departure), or a somewhat "
-        "higher rating."
+        "higher rating (--find rating tells which)."
     )

@@ -32,6 +32,10 @@ class Aim:
     served: float = 0.9
     """The part of the cars that must get nine tenths of their wish."""
 
+    def is_met_by(self, figures: Figures) -> bool:
+        """Whether so many are served, and no fuse could have tripped."""
+        return figures.served_90_share >= self.served and figures.fuse_share < TRIPPED
+
 
 @dataclass(frozen=True, slots=True)
 class Try:
@@ -141,7 +145,6 @@ class Search:
         name = f"try {len(self._tries) + 1}: {what}"
         record = day.run(lambda part: self._on_progress(name, part))
         figures = figures_of(record, self._weather.policy, None, 0.0)
-        is_enough = figures.served_90_share >= self._aim.served and figures.fuse_share < TRIPPED
         self._tries.append(
             Try(
                 cars=len(sessions),
@@ -152,10 +155,10 @@ class Search:
                 most_plugged=record.most_plugged,
                 most_waiting=record.most_waiting,
                 figures=figures,
-                is_enough=is_enough,
+                is_enough=self._aim.is_met_by(figures),
             )
         )
-        return is_enough
+        return self._tries[-1].is_enough
 
 
 def edge_of(

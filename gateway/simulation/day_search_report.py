@@ -3,6 +3,7 @@
 Prints on the console that it is handed. Ratings A per phase, powers W.
 """
 
+from math import floor
 from typing import Any
 
 from rich.console import Console
@@ -39,7 +40,7 @@ def print_search(found: Found, policy: str, site: Site, console: Console) -> Non
         numbers += [
             str(one.most_waiting),
             f"{one.delivered_share:.1%}",
-            f"{one.figures.served_90_share:.1%}",
+            _served(one),
             "yes" if one.is_enough else "no",
         ]
         style = "bold" if one is found.answer else None if one.is_enough else "red"
@@ -62,12 +63,12 @@ def _cars_answer(found: Found) -> str:
     said = (
         f"The connection carries {_cars(answer.cars_per_day)} a day like these: {answer.cars} in "
         f"all, {answer.busiest_day} on the busiest day, {answer.most_plugged} at once at "
-        f"{answer.evses} EVSEs; {answer.figures.served_90_share:.1%} of them get 90 % of their "
+        f"{answer.evses} EVSEs; {_served(answer)} of them get 90 % of their "
         "wish."
     )
     if beyond is None:
         return f"{said} More than {MOST_TIMES // 2} times the cars of the file were not tried."
-    return f"{said} Of {beyond.cars} it would be {beyond.figures.served_90_share:.1%}."
+    return f"{said} Of {beyond.cars} it would be {_served(beyond)}."
 
 
 def _rating_answer(found: Found, site: Site) -> str:
@@ -82,13 +83,18 @@ def _rating_answer(found: Found, site: Site) -> str:
         )
     said = (
         f"Circuit {root} needs {answer.rating_a:g} A on each phase for these cars, "
-        f"{_power_kw(answer.rating_a, site):.1f} kW: {answer.figures.served_90_share:.1%} of them "
+        f"{_power_kw(answer.rating_a, site):.1f} kW: {_served(answer)} of them "
         "get 90 % of their wish"
     )
     if beyond is not None:
-        said += f"; with {beyond.rating_a:g} A it would be {beyond.figures.served_90_share:.1%}"
+        said += f"; with {beyond.rating_a:g} A it would be {_served(beyond)}"
     fuse_a = next((fuse_a for fuse_a in FUSES_A if fuse_a >= answer.rating_a), None)
     return f"{said}." if fuse_a is None else f"{said}. The next usual fuse: {fuse_a} A."
+
+
+def _served(one: Try) -> str:
+    """Return the part that is served, rounded down: what is not enough must not look so."""
+    return f"{floor(1000 * one.figures.served_90_share + 1e-6) / 10:.1f}%"
 
 
 def _cars(number: float) -> str:

@@ -70,6 +70,12 @@ def test_who_is_left_out_is_left_out_evenly_on_days_and_phases(seed):
     assert set(days.values()) <= {3, 4, 5}
 
 
+def test_no_day_comes_first_in_every_lot():
+    firsts = {Fleet(GARAGE, SESSIONS, seed).of(1)[1][0].arrival // 86_400 for seed in range(20)}
+
+    assert len(firsts) == DAYS
+
+
 def test_every_evse_feeds_one_car_at_a_time():
     config, cars = Fleet(GARAGE, SESSIONS, seed=1).of(int(2.5 * len(SESSIONS)))
 

@@ -1,12 +1,17 @@
 """The search stops at the edge: what it answers is enough, a little more is not."""
 
+import io
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from gateway.simulation.day import Weather
-from gateway.simulation.day_search import Aim, Search, edge_of
-from gateway.simulation.day_search_report import answer_of
+from gateway.simulation.day_record import Figures
+from gateway.simulation.day_search import Aim, Found, Search, edge_of
+from gateway.simulation.day_search_report import answer_of, print_search
 from gateway.simulation.day_sessions import read_sessions
 from tests.load_balancer.plant import site
 
@@ -47,6 +52,20 @@ def test_the_edge_is_found_to_one_in_a_hundred_from_anywhere(edge, first):
     )
 
     assert 0 <= edge - found <= max(1, edge // 100)
+
+
+@pytest.mark.parametrize(
+    ("served_share", "fuse_share", "is_met"),
+    [
+        pytest.param(0.9, 0.99, True, id="just enough"),
+        pytest.param(0.89, 0.0, False, id="too few"),
+        pytest.param(1.0, 1.0, False, id="the fuse has tripped"),
+    ],
+)
+def test_enough_are_served_and_no_fuse_has_tripped(served_share, fuse_share, is_met):
+    figures = Figures("fair", 9, 1.0, 1.0, None, served_share, 1.0, 0.0, 0.0, fuse_share, 1.0, 0.0)
+
+    assert Aim("cars", 0.9).is_met_by(figures) is is_met
 
 
 def test_where_nothing_holds_there_is_no_edge():
@@ -113,3 +132,14 @@ def test_a_connection_that_charges_nobody_carries_no_cars():
 
     assert found.answer is None
     assert "none of these cars" in said
+
+
+def test_what_is_not_enough_does_not_look_so():
+    found, _ = find("rating", *garage(2, 16))
+    figures = replace(found.answer.figures, served_90_share=0.8996)
+    console = Console(file=io.StringIO(), width=100)
+
+    short = replace(found.answer, figures=figures, is_enough=False)
+    print_search(Found(Aim("cars", 0.9), [short], None), "fair", garage(2, 16)[0], console)
+
+    assert "89.9%" in console.file.getvalue()
