@@ -63,6 +63,8 @@ class Visit:
         self.switchings = 0
         """How often the balancer let it begin or made it pause."""
         self._is_offered = False
+        self.is_full = False
+        """As of the last draw."""
 
     def offered(self, *, is_on: bool) -> None:
         """Take note whether the balancer lets it charge; when full, it does not care."""
@@ -78,15 +80,13 @@ class Visit:
     def delivered_wh(self) -> float:
         return self._car.energy_wh / EFFICIENCY
 
-    @property
-    def is_full(self) -> bool:
-        return self._car.is_satisfied
-
     def draw(self, now: float, offer_a: float, voltage_v: float) -> float:
         """Charge with the current of the last step until now; return what it takes from now on."""
         # The car sees one conductor; what flows in the others is the same.
         volts = voltage_v * len(self.session.conductors)
-        return self._car.step(now, offer_a, volts)[0]
+        drawn_a = self._car.step(now, offer_a, volts)[0]
+        self.is_full = self._car.is_satisfied
+        return drawn_a
 
 
 @dataclass
