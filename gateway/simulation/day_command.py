@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from gateway.simulation.day import Day, Weather
-from gateway.simulation.day_files import read_plan
+from gateway.simulation.day_files import read_plan, warn_unsafe
 from gateway.simulation.day_fleet import attainable_share
 from gateway.simulation.day_optimum import SolverMissing, optimum_wh
 from gateway.simulation.day_plot import PlotterMissing, save_curve, save_plot
@@ -100,6 +100,8 @@ def find_in_days(
 
         found = Search(site, sessions, weather, aim, show).find()
     seconds = time.perf_counter() - began
+    if found.answer is not None:
+        warn_unsafe(site_file, found.answer.site, outputs.notes)
     if outputs.plot is not None:
         path = outputs.plot
         _plot(path, lambda: save_curve(path, found, site), outputs.notes)

@@ -51,14 +51,27 @@ def read_plan(
 def _planned_site(path: Path, notes: Console) -> Site:
     """Return a site that may still be too large for its fuse: that is what is to be found out."""
     site = load_site(path)
-    mistakes = prove(site, known_models()).errors
-    if grave := [mistake for mistake in mistakes if not mistake.path.endswith(".rating_a")]:
+    errors = prove(site, known_models()).errors
+    if grave := [mistake for mistake in errors if not _is_of_a_fuse(mistake)]:
         raise SiteConfigError(grave)
-    for mistake in mistakes:
-        notes.print(
-            Text(f"{path}:{mistake}; `run` would refuse to start", "yellow"), soft_wrap=True
-        )
+    _warn(path, errors, "`run` would refuse to start", notes)
     return site
+
+
+def warn_unsafe(path: Path, site: Site, notes: Console) -> None:
+    """Tell why the site of an answer could not start as it is."""
+    unsafe = [mistake for mistake in prove(site, known_models()).errors if _is_of_a_fuse(mistake)]
+    _warn(path, unsafe, "with the answer `run` would refuse to start", notes)
+
+
+def _is_of_a_fuse(mistake: Mistake) -> bool:
+    """Whether currents that are always allowed are more than a fuse bears."""
+    return mistake.path.endswith(".rating_a")
+
+
+def _warn(path: Path, mistakes: Sequence[Mistake], consequence: str, notes: Console) -> None:
+    for mistake in mistakes:
+        notes.print(Text(f"{path}:{mistake}; {consequence}", "yellow"), soft_wrap=True)
 
 
 def _text_of(path: Path) -> str:

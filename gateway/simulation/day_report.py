@@ -24,7 +24,7 @@ def print_report(figures: Figures, record: Record, console: Console) -> None:
     worst = f"{figures.worst_overload_a:.1f} A, {figures.worst_overload_s:.0f} s"
     table.add_row("worst overload", worst if figures.worst_overload_a else "none")
     for kind, share in record.fuse_shares.items():
-        table.add_row(f"of the patience of a fuse {kind}", f"{share:.1%}")
+        table.add_row(f"of the curve of a fuse {kind}", f"{share:.1%} used up")
     table.add_row("computed in", f"{figures.seconds:.1f} s")
     console.print(table)
 

@@ -52,6 +52,8 @@ class Try:
     most_plugged: int
     most_waiting: int
     figures: Figures
+    site: Site
+    """With these EVSEs and this rating."""
     is_enough: bool
 
     @property
@@ -155,6 +157,7 @@ class Search:
                 most_plugged=record.most_plugged,
                 most_waiting=record.most_waiting,
                 figures=figures,
+                site=site,
                 is_enough=self._aim.is_met_by(figures),
             )
         )

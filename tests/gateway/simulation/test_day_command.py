@@ -210,6 +210,19 @@ def test_cars_that_cannot_be_served_by_any_connection_are_told(tmp_path):
     assert "--served" in notes
 
 
+def test_an_answer_with_which_the_gateway_would_not_start_is_told(tmp_path):
+    site_file, sessions_file = written(tmp_path, 14, CSV)
+    content = site_file.read_text().replace("safe_current_a: 0", "safe_current_a: 10")
+    site_file.write_text(content)
+    sessions_file.write_text(CSV.replace("5000", "2000").replace("6000", "2000"))
+    notes = console()
+
+    find_in_days(site_file, sessions_file, Weather(), Aim("rating"), Outputs(console(), notes))
+
+    assert "circuits.grid.rating_a: without the gateway L1 carries 20 A" in notes.file.getvalue()
+    assert "with the answer `run` would refuse to start" in notes.file.getvalue()
+
+
 def test_energies_that_look_like_kwh_are_doubted(run):
     _, _, notes = run(CSV.replace("5000", "5").replace("6000", "6"))
 
