@@ -42,19 +42,22 @@ def save_plot(path: Path, record: Record, site: Site, figures: Figures) -> None:
     figure = _figure(DAY_INCHES)
     zone = ZoneInfo(site.site.timezone)
     [root] = roots(site)
-    grid = figure.add_gridspec(len(PHASES) + 2, height_ratios=[2] * len(PHASES) + [2.5, 2.5])
+    has_branches = len(record.circuits) > 1
+    heights = [2.0] * (len(PHASES) + has_branches) + [2.5, 2.5]
+    grid = figure.add_gridspec(len(heights), height_ratios=heights)
     first = figure.add_subplot(grid[0])
-    loads = [first, *(figure.add_subplot(grid[row], sharex=first) for row in (1, 2))]
-    for phase, axes in enumerate(loads):
-        _draw_load(axes, phase, record.moments, site)
-    loads[0].legend(loc="upper left", ncols=3, fontsize="small")
-    loads[0].set_title(f"{site.site.name}: {served_in_words(figures)}\nload of circuit {root}")
-    crowd = figure.add_subplot(grid[3], sharex=first)
+    *loads, crowd = [first, *(figure.add_subplot(g, sharex=first) for g in list(grid)[1:-1])]
+    for phase in range(len(PHASES)):
+        _draw_load(loads[phase], phase, record.moments, site)
+    if has_branches:
+        _draw_branches(loads[-1], record, zone)
+    first.legend(loc="upper left", ncols=3, fontsize="small")
+    first.set_title(f"{site.site.name}: {served_in_words(figures)}\nload of circuit {root}")
     _draw_crowd(crowd, record.moments, zone)
     _mark_dates(crowd, zone)
     for axes in loads:
         axes.tick_params(labelbottom=False)
-    _draw_parts(figure.add_subplot(grid[4]), record)
+    _draw_parts(figure.add_subplot(grid[-1]), record)
     figure.savefig(path)
 
 
@@ -112,20 +115,15 @@ def _draw_load(axes: Any, phase: int, moments: Sequence[Moment], site: Site) -> 
     [root] = roots(site)
     rating_a = site.circuits[root].ratings_a[phase]
     times = [datetime.fromtimestamp(moment.at, zone) for moment in moments]
-    flows = [(moment.at, moment.flows_a[phase]) for moment in moments]
-    label = "load"
-    if flows[-1][0] - flows[0][0] > LONG_S:
-        flows, label = quarter_means(flows), "load, mean of 15 min"
-    at = [datetime.fromtimestamp(instant, zone) for instant, _ in flows]
-    axes.fill_between(
-        at, [flow_a for _, flow_a in flows], step="post", alpha=0.6, color=LOAD, label=label, lw=0
-    )
+    at, flows_a = _smoothed(moments, [moment.flows_a[phase] for moment in moments], zone)
+    label = "load, mean of 15 min" if _is_long(moments) else "load"
+    axes.fill_between(at, flows_a, step="post", alpha=0.6, color=LOAD, label=label, lw=0)
     limits_a = [moment.limits_a[phase] for moment in moments]
     if min(limits_a) < rating_a - TENTH_A:
         axes.step(times, limits_a, where="post", color=WAITING, lw=1, label="allowed")
     axes.axhline(rating_a, color=LIMIT, label=f"rating, {rating_a:.0f} A")
     axes.set_ylabel(f"{PHASES[phase]}, A")
-    axes.set_ylim(0, 1.25 * rating_a)
+    axes.set_ylim(0, 1.4 * rating_a)
     axes.grid(alpha=0.3)
 
 
@@ -135,6 +133,37 @@ def _mark_dates(axes: Any, zone: ZoneInfo) -> None:
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, tz=zone))
     axes.set_xlabel(f"time in {zone.key}")
+
+
+def _draw_branches(axes: Any, record: Record, zone: ZoneInfo) -> None:
+    """Draw how full each circuit below the grid connection point is, on its fullest phase."""
+    for index, name in enumerate(record.circuits[1:], start=1):
+        nodes = range(3 * index, 3 * index + 3)
+        fullness = [
+            max(100 * m.flows_a[n] / max(m.limits_a[n], TENTH_A) for n in nodes)
+            for m in record.moments
+        ]
+        at, percents = _smoothed(record.moments, fullness, zone)
+        axes.step(at, percents, where="post", lw=1, label=name)
+    axes.axhline(100, color=LIMIT)
+    axes.set_ylabel("fullest phase, %\nof the limit")
+    axes.set_ylim(0, 150)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left", ncols=6, fontsize="small")
+
+
+def _smoothed(
+    moments: Sequence[Moment], values: Sequence[float], zone: ZoneInfo
+) -> tuple[list[datetime], list[float]]:
+    """Return what is drawn of a value at each moment, and where."""
+    points = [(moment.at, value) for moment, value in zip(moments, values, strict=True)]
+    if _is_long(moments):
+        points = quarter_means(points)
+    return [datetime.fromtimestamp(at, zone) for at, _ in points], [value for _, value in points]
+
+
+def _is_long(moments: Sequence[Moment]) -> bool:
+    return moments[-1].at - moments[0].at > LONG_S
 
 
 def _draw_crowd(axes: Any, moments: Sequence[Moment], zone: ZoneInfo) -> None:

@@ -33,8 +33,9 @@ class Moment:
 
     at: float
     flows_a: Sequence[float]
-    """On the three phases of the grid connection point."""
+    """On each node of the tree: first the three phases of the grid connection point."""
     limits_a: Sequence[float]
+    """What each of them may carry."""
     crowd: Crowd
 
 
@@ -43,6 +44,8 @@ class Record:
 
     def __init__(self, tree: CircuitTree, voltage_v: float) -> None:
         ratings_a = [rating_a for circuit in tree.circuits for rating_a in circuit.rating]
+        self.circuits = [circuit.id for circuit in tree.circuits]
+        """Names, in the order of the nodes."""
         self.visits: list[Visit] = []
         """Those that are over."""
         self.moments: list[Moment] = []
@@ -85,7 +88,7 @@ class Record:
         self._last = now, flows_a, limits_a
         self.most_plugged = max(self.most_plugged, crowd.plugged)
         self.most_waiting = max(self.most_waiting, crowd.waiting)
-        moment = Moment(now, flows_a[:3], limits_a[:3], crowd)
+        moment = Moment(now, flows_a, limits_a, crowd)
         last = self.moments[-1] if self.moments else None
         if last is None or _kind(moment) != _kind(last) or now - last.at >= KEEP_EVERY_S:
             self.moments.append(moment)
