@@ -184,7 +184,11 @@ class Day:
             wanting = [outlet for outlet, visit in self._here if not visit.is_full]
             waiting = sum(outlet.told_a == 0 for outlet in wanting)
             self._crowd = Crowd(len(self._here), waiting, len(self._here) - len(wanting))
-        self.record.flows(now, self._flows_a, limits_a, self._crowd)
+        bearable_a = limits_a
+        if (fullest := self._limiters.fullest_quarter) is not None:
+            self.record.fullest_quarter = fullest
+            bearable_a = [self._limits.of(node, now) for node in range(len(limits_a))]
+        self.record.flows(now, self._flows_a, limits_a, self._crowd, bearable_a=bearable_a)
 
     def _next_at(self, now: float, *, is_news: bool) -> float:
         step_s = self._weather.step_s

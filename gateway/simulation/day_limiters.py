@@ -34,7 +34,11 @@ class DayLimiters:
             for _, index, circuit in circuits
             if circuit.unbalance_a is not None
         }
+        self.fullest_quarter: float | None = None if not self._quarters else 0.0
+        """The most that a quarter counted from its beginning has used of what it may; None: no
+        circuit has a demand tariff."""
         self._counted_to: float | None = None
+        self._first_quarter: datetime | None = None
         self._on_circuit: dict[int, tuple[Ceiling, ...]] = {}
         self._on_evse: dict[EvseKey, tuple[Ceiling, ...]] = {}
 
@@ -56,6 +60,10 @@ class DayLimiters:
             reading = meter.reading(index, at)
             power_w = sum(reading.currents) * self._voltage_v
             quarter.observe(power_w, reading.taken_at, at, datetime.fromtimestamp(at, UTC))
+            self._first_quarter = self._first_quarter or quarter.begins_at
+            if self.fullest_quarter is not None and quarter.begins_at > self._first_quarter:
+                used = quarter.used_wh / (quarter.used_wh + quarter.rest_wh)
+                self.fullest_quarter = max(self.fullest_quarter, used)
 
     def compare(self, meter: LaggingMeter, present: Iterable[Outlet], now: float) -> None:
         """Look how far the phases are apart now, and who may do something about it."""

@@ -50,9 +50,12 @@ class Record:
         """Those that are over."""
         self.moments: list[Moment] = []
         self.worst_overload_a = 0.0
-        """The most by which a conductor carried more than it was allowed at that time."""
+        """The most by which a conductor carried more than was bearable at that time."""
         self.worst_overload_s = 0.0
         """The longest time for which one did so without a break."""
+        self.fullest_quarter: float | None = None
+        """The highest mean of a quarter of an hour, as part of what a demand tariff allows; None:
+        there is no such tariff. The first, which nobody saw begin, does not count."""
         self.most_plugged = self.most_waiting = 0
         self._voltage_v = voltage_v
         self._ratings_a = ratings_a
@@ -80,12 +83,19 @@ class Record:
         flows_a: Sequence[float],
         limits_a: Sequence[float],
         crowd: Crowd,
+        *,
+        bearable_a: Sequence[float],
     ) -> None:
-        """Take what flows from now on; before, it was what was told last."""
+        """Take what flows from now on; before, it was what was told last.
+
+        Args:
+            bearable_a: above this a conductor is overloaded. A demand tariff is no part of it: it
+                binds the mean of a quarter of an hour, not an instant.
+        """
         if self._last is not None:
             at, before_a, allowed_a = self._last
             self._judge(before_a, allowed_a, at, now)
-        self._last = now, flows_a, limits_a
+        self._last = now, flows_a, bearable_a
         self.most_plugged = max(self.most_plugged, crowd.plugged)
         self.most_waiting = max(self.most_waiting, crowd.waiting)
         moment = Moment(now, flows_a, limits_a, crowd)

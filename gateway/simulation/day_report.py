@@ -23,6 +23,8 @@ def print_report(figures: Figures, record: Record, console: Console) -> None:
     table.add_row("switched per session", f"{figures.switchings_per_session:.1f} times")
     worst = f"{figures.worst_overload_a:.1f} A, {figures.worst_overload_s:.0f} s"
     table.add_row("worst overload", worst if figures.worst_overload_a else "none")
+    if record.fullest_quarter is not None:
+        table.add_row("fullest quarter of an hour", f"{record.fullest_quarter:.1%} of demand_w")
     for kind, share in record.fuse_shares.items():
         table.add_row(f"of the curve of a fuse {kind}", f"{share:.1%} used up")
     table.add_row("computed in", f"{figures.seconds:.1f} s")

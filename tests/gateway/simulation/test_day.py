@@ -202,6 +202,23 @@ def test_what_a_quarter_hour_has_not_used_may_be_used_before_it_ends():
     assert delivered_wh[1] == pytest.approx(750, rel=0.1)
 
 
+def test_above_a_tariffs_limit_of_the_moment_nothing_is_overloaded():
+    config = garage(3, 63, meter=True, demand_w=12_000)
+    rows = [
+        row("S0", "09:00", "12:00", 99_999, max_a=32, phases="L1 L2 L3"),
+        row("S1", "09:20", "12:00", 4000, max_a=32, phases="L1 L2 L3"),
+        row("S2", "10:05", "12:00", 4000, max_a=32, phases="L1 L2 L3"),
+    ]
+
+    record, _ = live(config, *rows, is_realistic=True, step_s=5.0)
+
+    limits = [moment.limits_a[0] for moment in record.moments]
+    assert any(m.flows_a[0] > m.limits_a[0] for m in record.moments)
+    assert min(limits) < 63
+    assert record.worst_overload_a == 0
+    assert 0.8 < record.fullest_quarter <= 1
+
+
 @pytest.mark.parametrize("unbalance_a", [None, 12])
 def test_phases_are_held_together(unbalance_a):
     config = garage(2, 63, meter=True, unbalance_a=unbalance_a, phases=["L1"])
