@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.simulation.day_fleet import Fleet, attainable_share, with_rating
@@ -51,6 +51,7 @@ def test_as_many_as_in_the_file_are_those_of_the_file():
     assert config == GARAGE
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 9), fewer=st.integers(1, 250), more=st.integers(0, 50))
 def test_a_smaller_fleet_is_part_of_a_larger_one(seed, fewer, more):
     fleet = Fleet(GARAGE, SESSIONS, seed)
@@ -61,6 +62,7 @@ def test_a_smaller_fleet_is_part_of_a_larger_one(seed, fewer, more):
     assert small <= large
 
 
+@settings(deadline=None)
 @given(st.integers(0, 9))
 def test_who_is_left_out_is_left_out_evenly_on_days_and_phases(seed):
     _, cars = Fleet(GARAGE, SESSIONS, seed).of(len(SESSIONS) // 2)

@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -42,6 +42,7 @@ def find(sought, config, sessions, served=1.0):
     return found, answer_of(found, config)
 
 
+@settings(deadline=None)
 @given(edge=st.integers(1, 5000), first=st.integers(1, 5000))
 def test_the_edge_is_found_to_one_in_a_hundred_from_anywhere(edge, first):
     found = edge_of(
