@@ -138,7 +138,7 @@ def test_who_sleeps_has_no_share():
     st.lists(st.sampled_from([6.0, 10.0, 16.0, 32.0]), min_size=1, max_size=5),
 )
 def test_the_bound_is_kept_and_used(bound_a, appetites_a):
-    sums_as, drawn_a, worst_a = live(bound_a, appetites_a, 950)
+    _, drawn_a, worst_a = live(bound_a, appetites_a, 950)
 
     assert worst_a <= bound_a + 0.001
     assert sum(drawn_a) >= 6.0
