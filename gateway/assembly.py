@@ -30,10 +30,10 @@ from gateway.events import (
     Judged,
 )
 from gateway.journal_book import JournalBook
+from gateway.kept import Kept
 from gateway.maintenance import Maintenance
 from gateway.metrics import Counters
 from gateway.parts import Parts
-from gateway.records import EnqueueAgain, Kept, SaveSlot, SaveTransaction, Write
 from gateway.restocking import Restocking
 from gateway.rounds import Rounds
 from gateway.routes import Routes
@@ -45,6 +45,7 @@ from gateway.station_door import StationDoor
 from gateway.station_events import Surroundings
 from gateway.trace import MessageTrace
 from gateway.upward import CloudUpward
+from gateway.writes import EnqueueAgain, SaveSlot, SaveTransaction, Write
 from load_balancer.balancer import Balancer
 from site_config.model import Site
 

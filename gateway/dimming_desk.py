@@ -12,14 +12,8 @@ from typing import Any, Protocol
 
 from gateway.errors import StoreFailed
 from gateway.operations import Caller, NotAllowed
-from gateway.records import (
-    DeleteDimming,
-    ForgetEvidence,
-    LogDimming,
-    SaveDimming,
-    Write,
-)
 from gateway.site_state import SiteState
+from gateway.writes import DeleteDimming, ForgetEvidence, LogDimming, SaveDimming, Write
 from load_balancer.limiters.dimming import (
     Dimming,
     DimmingCommand,

@@ -14,10 +14,10 @@ from gateway.errors import StoreFailed
 from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.parts import Parts
-from gateway.records import ForgetJourneys, Write
 from gateway.site_clock import SiteClock
 from gateway.site_state import DepthPoint
 from gateway.station_desk import StationDesk
+from gateway.writes import ForgetJourneys, Write
 
 LIST_CONFLICT = "LocalListConflict"
 """1.6 §3.5.2: told of connector 0. 2.0.1 has no word for it."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from gateway.errors import StoreFailed
 from gateway.journal import KEPT_S, MOMENT_S, Journal, JournalEntry, JournalOf
-from gateway.records import AppendJournal, ForgetJournal, SaveQuarter, Write
+from gateway.writes import AppendJournal, ForgetJournal, SaveQuarter, Write
 from load_balancer.limiters.quarter_hour import QuarterEnergy
 
 WRITTEN_EVERY_S = 5.0

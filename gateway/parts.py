@@ -18,11 +18,11 @@ from gateway.cloud_station import CloudStation
 from gateway.configuration import Configuration
 from gateway.events import Booted
 from gateway.journal import Journal
+from gateway.kept import Kept
 from gateway.limiters import Limiters
 from gateway.merge_bound import MergeBound
 from gateway.outbox import Outbox
 from gateway.outcomes import OnRefusal
-from gateway.records import Kept, SaveSetting
 from gateway.registration import BackOff, Registration
 from gateway.sampling import Sampling
 from gateway.site_state import SiteState
@@ -30,6 +30,7 @@ from gateway.slots import SlotTable
 from gateway.station_forms import ModelKey, StationModels
 from gateway.status_board import StatusBoard
 from gateway.transactions import TransactionBooks
+from gateway.writes import SaveSetting
 from load_balancer.limiters.dimming import Dimming
 from site_config.model import Cloud, Ordering, Site, UnknownTokens
 

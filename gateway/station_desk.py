@@ -34,7 +34,7 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import codec_for
 from gateway.ocpp.frames import Payload
-from gateway.records import SaveSetting, Transaction
+from gateway.records import Transaction
 from gateway.routes import Stations
 from gateway.site_state import EvseState, SiteState
 from gateway.station_clocks import StationClocks
@@ -56,6 +56,7 @@ from gateway.station_events import (
 from gateway.station_forms import ModelKey, StationModels
 from gateway.station_samples import latest_draw
 from gateway.status_board import StatusBoard
+from gateway.writes import SaveSetting
 from load_balancer.inputs import EvseKey
 from site_config.model import Csms, OcppVersion
 

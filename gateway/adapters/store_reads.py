@@ -19,24 +19,23 @@ from gateway.adapters.store_writes import (
 from gateway.bodies import UnreadableBody, parse_event, parse_profile
 from gateway.events import AuthorizationStatus, ChargingState, IdToken, IdTokenInfo
 from gateway.journey import Journey
+from gateway.kept import Kept
 from gateway.lanes import lane_of
 from gateway.records import (
     REMEMBERED,
     CircuitLimit,
-    Kept,
     KnownToken,
     LaneBacklog,
     LimitSource,
     OutboxEvent,
     OutboxRow,
     QuarantinedRow,
-    SaveAvailability,
-    SaveSetting,
     Slot,
     StoredProfile,
     Transaction,
     Unreadable,
 )
+from gateway.writes import SaveAvailability, SaveSetting
 
 _TRANSACTIONS = f"SELECT {', '.join(TRANSACTION_COLUMNS)} FROM transactions"  # noqa: S608 - constants
 _OUTBOX = f"SELECT {', '.join(OUTBOX_COLUMNS)} FROM outbox"  # noqa: S608 - constants

@@ -19,9 +19,9 @@ from gateway.adapters.store_statements import (
 )
 from gateway.bodies import serialize_event, serialize_profile, squeezed
 from gateway.journey import kind_of, occurred_at
-from gateway.records import (
+from gateway.records import CircuitLimit, KnownToken
+from gateway.writes import (
     AppendJournal,
-    CircuitLimit,
     Confirm,
     CountAttempt,
     DeleteCircuitLimit,
@@ -36,7 +36,6 @@ from gateway.records import (
     ForgetOld,
     ForgetTokens,
     GiveBackSeqNo,
-    KnownToken,
     LogDimming,
     MarkSent,
     Quarantine,

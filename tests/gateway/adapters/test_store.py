@@ -24,23 +24,28 @@ from gateway.events import (
     MetersSampled,
     SecurityEventOccurred,
 )
+from gateway.kept import Kept
 from gateway.records import (
     REMEMBERED,
     CircuitLimit,
+    KnownToken,
+    LaneBacklog,
+    LimitSource,
+    OutboxRow,
+    QuarantinedRow,
+    Slot,
+    StoredProfile,
+    Transaction,
+)
+from gateway.writes import (
     Confirm,
     CountAttempt,
     DeleteCircuitLimit,
     DeleteProfile,
     Enqueue,
     ForgetTokens,
-    Kept,
-    KnownToken,
-    LaneBacklog,
-    LimitSource,
     MarkSent,
-    OutboxRow,
     Quarantine,
-    QuarantinedRow,
     Release,
     ReplaceLocalList,
     SaveAvailability,
@@ -51,9 +56,6 @@ from gateway.records import (
     SaveToken,
     SaveTransaction,
     SetAside,
-    Slot,
-    StoredProfile,
-    Transaction,
 )
 from load_balancer.profiles import (
     ChargingProfile,
@@ -587,7 +589,8 @@ import asyncio, os, sys
 from datetime import datetime, UTC
 from gateway.adapters.store import open_store
 from gateway.events import SecurityEventOccurred
-from gateway.records import Enqueue, OutboxRow, SaveSetting
+from gateway.records import OutboxRow
+from gateway.writes import Enqueue, SaveSetting
 
 async def main(path):
     store = await open_store(path)
