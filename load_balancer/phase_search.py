@@ -8,7 +8,8 @@ Rule 1: Until it is known, an EVSE counts on every phase it could be on: what is
 Rule 2: When its reported current changes and the meter changes by the same on the phases that a
         wiring says, and on no others, that speaks against the wirings that say otherwise. What
         fits none of them is the building's, and speaks for nobody.
-Rule 3: Only several changes that agree exclude a wiring; one that fits it brings it back.
+Rule 3: Only several changes that agree exclude a wiring; one that fits it, and none that is left,
+        brings it back.
 """
 
 from collections import deque
@@ -145,12 +146,15 @@ class PhaseSearch:
         misfits = {wiring: _misfit(wiring, change_da, seen_da) for wiring in self._all}
         if min(misfits.values()) > tolerance_da:
             return False
-        for wiring, misfit_da in misfits.items():
-            if misfit_da < max(2 * tolerance_da, STEP_DA):
-                self._against.pop(wiring, None)
-            else:
+        differs_from_da = max(2 * tolerance_da, STEP_DA)
+        fitting = {wiring for wiring, misfit_da in misfits.items() if misfit_da < differs_from_da}
+        is_contradicted = fitting.isdisjoint(self.possible)
+        for wiring in self._all:
+            if wiring not in fitting:
                 count, sum_da = self._against.get(wiring, (0, 0))
                 self._against[wiring] = (count + 1, sum_da + step_da)
+            elif is_contradicted or wiring in self.possible:
+                self._against.pop(wiring, None)
         before = self.possible
         self.possible = tuple(wiring for wiring in self._all if not self._is_excluded(wiring))
         self._found.clear()

@@ -79,6 +79,17 @@ def test_a_contradiction_brings_back_what_was_excluded():
     assert {wiring[0] for wiring in found} == {2}
 
 
+@pytest.mark.parametrize("drawn_a", [(6, 6, 6), (0, 6, 0)], ids=["all three", "another one"])
+def test_what_was_found_outlives_vehicles_that_tell_nothing_of_it(drawn_a):
+    """All three phases change alike whatever the wiring, and the second conductor may be on L1 in two."""
+    seen_a = (9 + drawn_a[1], 8 + drawn_a[0], 7 + drawn_a[2])
+    others = [((0, 0, 0), (9, 8, 7)), (drawn_a, seen_a), ((0, 0, 0), (9, 8, 7))]
+
+    possible = shown(PhaseSearch(ROTATIONS), steps((9, 8, 7), (9, 14, 7), (9, 8, 7)) + others)
+
+    assert {wiring[0] for wiring in possible} == {1}
+
+
 def test_a_two_phase_vehicle_tells_all_of_it():
     drawn = [((6.0 * (n % 2),) * 2 + (0,), (9 + 6 * (n % 2), 8, 7 + 6 * (n % 2))) for n in range(4)]
 
