@@ -188,7 +188,10 @@ class EvseMemory:
 
     def look_for_phases(self, evse: EvseInput | None, levels: CalmLevels, now: float) -> None:
         """Compare what it reports with the innermost meter that measures it."""
-        if evse is None or not evse.is_reachable:
+        is_reachable = evse is not None and evse.is_reachable
+        if self.search.keep_in_sight(is_reachable, now):
+            self._seen = None
+        if evse is None or not is_reachable:
             return
         measured, at = evse.measured, evse.measured_at
         if not evse.has_transaction and not evse.wants_current and evse.believed_a == 0:
