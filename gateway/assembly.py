@@ -66,6 +66,7 @@ class Gateway:
         clock: Callable[[], float],
         wall_clock: Callable[[], datetime],
         *,
+        boot_id: str = "",
         commissioning: Procedure | None = None,
     ) -> None:
         self.site, self.store = site, store
@@ -73,7 +74,11 @@ class Gateway:
         self.site_clock = SiteClock(wall_clock, clock, kept.settings)
         self.clock, self.wall_clock = clock, self.site_clock.now_utc
         self.parts = Parts.of(
-            site, kept, firmware=package_version("site-gateway"), at=self.wall_clock()
+            site,
+            kept,
+            firmware=package_version("site-gateway"),
+            at=self.wall_clock(),
+            boot_id=boot_id,
         )
         self.state, self.outbox = self.parts.state, self.parts.outbox
         self.deliveries, self.cloud = self.parts.deliveries, self.parts.cloud
@@ -148,7 +153,7 @@ class Gateway:
             is_clock_sound=lambda: self.site_clock.is_sound,
         )
         self.rounds = Rounds(
-            balancer=Balancer(self.site),
+            balancer=Balancer(self.site, found=self.parts.phase_findings.at_start()),
             view=SiteView(
                 self.state,
                 self.deliveries,
@@ -159,11 +164,13 @@ class Gateway:
             state=self.state,
             deliveries=self.deliveries,
             stations=self.stations,
+            phase_findings=self.parts.phase_findings,
             journal=self.parts.journal,
             clock=self.clock,
             clock_utc=self.wall_clock,
             spawn=self.beside.spawn,
             log=log.warning,
+            tell=log.info,
         )
         self.arrivals = Arrivals(
             state=self.state,

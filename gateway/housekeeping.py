@@ -94,6 +94,9 @@ class Housekeeping:
         if lessons := self._parts.lessons():
             await self._commit(lessons)
             self._parts.models.take(lessons)
+        if findings := self._parts.phase_findings.to_keep():
+            await self._commit(findings)
+            self._parts.phase_findings.take(findings)
         await self._desk.close_abandoned(now, at)
         if now >= self._journeys_due_at:
             await self._commit([ForgetJourneys(at - JOURNEYS_KEPT)])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.records import CircuitLimit, KnownToken, Slot, StoredProfile, Transaction
+from gateway.records import CircuitLimit, FoundPhases, KnownToken, Slot, StoredProfile, Transaction
 from gateway.writes import SaveAvailability, SaveSetting
 from load_balancer.limiters.dimming import DimmingCommand
 from load_balancer.limiters.quarter_hour import QuarterEnergy
@@ -27,3 +27,4 @@ class Kept:
     settings: tuple[SaveSetting, ...] = ()
     quarters: tuple[QuarterEnergy, ...] = ()
     dimming: tuple[DimmingCommand, ...] = ()
+    found_phases: tuple[FoundPhases, ...] = ()

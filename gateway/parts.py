@@ -23,6 +23,7 @@ from gateway.limiters import Limiters
 from gateway.merge_bound import MergeBound
 from gateway.outbox import Outbox
 from gateway.outcomes import OnRefusal
+from gateway.phase_findings import PhaseFindings
 from gateway.registration import BackOff, Registration
 from gateway.sampling import Sampling
 from gateway.site_state import SiteState
@@ -53,6 +54,7 @@ class Parts:
     limits: CircuitLimits
     limiters: Limiters
     dimming: Dimming | None
+    phase_findings: PhaseFindings
     journal: Journal
     deliveries: Deliveries
     sampling: Sampling
@@ -60,8 +62,14 @@ class Parts:
     cloud: CloudStation
 
     @classmethod
-    def of(cls, site: Site, kept: Kept, *, firmware: str, at: datetime) -> "Parts":
-        """Build them; raises SlotConflict when the file would renumber what the cloud knows."""
+    def of(
+        cls, site: Site, kept: Kept, *, firmware: str, at: datetime, boot_id: str = ""
+    ) -> "Parts":
+        """Build them; raises SlotConflict when the file would renumber what the cloud knows.
+
+        Args:
+            boot_id: of the machine; empty: whether it was booted since is not known.
+        """
         slots = SlotTable(site, kept.slots)
         state = SiteState.of(site, _numbers(site, slots))
         configuration = Configuration(_facts(site, slots), kept.settings)
@@ -87,6 +95,7 @@ class Parts:
             limits=CircuitLimits(site, kept.circuit_limits),
             limiters=Limiters(site, kept.quarters, dimming),
             dimming=dimming,
+            phase_findings=PhaseFindings(site, kept.found_phases, boot_id),
             journal=Journal(),
             deliveries=Deliveries(site),
             sampling=Sampling(),

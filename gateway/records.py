@@ -17,6 +17,7 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
+from load_balancer.phases import Phase
 from load_balancer.profiles import ChargingProfile
 
 REMEMBERED = 1000
@@ -192,6 +193,29 @@ class StoredProfile:
 
     cloud_evse: int
     profile: ChargingProfile
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPhases:
+    """What a meter has shown of an EVSE's phases, where the site file does not know them."""
+
+    station_id: str
+    evse_id: int
+    wirings: tuple[tuple[Phase, ...], ...]
+    """The circuit's phases on its conductors, in every way that is still possible."""
+    found_at: datetime
+    found_under: str
+    """What the site file said then of EVSE and meter: it is void when that is changed."""
+    boot_id: str
+    """Of the machine: `in_sight_at` is of its monotonic clock."""
+    in_sight_at: float | None
+    """When the station was last in sight, s; None: out of sight since, it may have changed."""
+
+    @property
+    def phases(self) -> tuple[Phase | None, ...]:
+        """The phase of each conductor; None: there is more than one that it could be."""
+        by_conductor = [set(possible) for possible in zip(*self.wirings, strict=True)]
+        return tuple(min(found) if len(found) == 1 else None for found in by_conductor)
 
 
 @dataclass(frozen=True, slots=True)

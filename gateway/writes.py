@@ -10,6 +10,7 @@ from datetime import datetime
 from gateway.journal import JournalEntry
 from gateway.records import (
     CircuitLimit,
+    FoundPhases,
     KnownToken,
     LimitSource,
     OutboxEvent,
@@ -227,6 +228,19 @@ class DeleteCircuitLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveFoundPhases:
+    found: FoundPhases
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteFoundPhases:
+    """The meter has contradicted them, or the site file has changed."""
+
+    station_id: str
+    evse_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SaveAvailability:
     """What the cloud wants a slot to be; 0 is the whole station. Survives a reboot (1.6 §5.2)."""
 
@@ -272,6 +286,8 @@ Write = (
     | DeleteProfile
     | SaveCircuitLimit
     | DeleteCircuitLimit
+    | SaveFoundPhases
+    | DeleteFoundPhases
     | SaveAvailability
     | SaveSetting
 )

@@ -13,6 +13,7 @@ from gateway.adapters import (
     store_dimming,
     store_journal,
     store_journeys,
+    store_phases,
     store_tokens,
 )
 from gateway.adapters.store_statements import instant, maybe_at
@@ -78,6 +79,7 @@ def load(connection: sqlite3.Connection) -> Kept:
         circuit_limits=store_ceilings.circuit_limits(connection),
         quarters=store_journal.quarters(connection),
         dimming=store_dimming.commands(connection),
+        found_phases=store_phases.found_phases(connection),
         availability=tuple(
             SaveAvailability(cloud_evse, bool(is_operational))
             for cloud_evse, is_operational in connection.execute(
@@ -160,6 +162,8 @@ def check(table: str, row: Mapping[str, Any]) -> None:
         parse_event(row["body"])
     if table == "profiles":
         parse_profile(row["body"])
+    if table == "found_phases":
+        store_phases.parse_wirings(row["wirings"])
 
 
 _INSTANTS = frozenset(
@@ -172,6 +176,7 @@ _INSTANTS = frozenset(
         "enqueued_at",
         "quarantined_at",
         "expires_at",
+        "found_at",
         "heard_at",
         "set_at",
         "until",

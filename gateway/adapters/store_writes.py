@@ -14,6 +14,7 @@ from gateway.adapters import (
     store_dimming,
     store_journal,
     store_journeys,
+    store_phases,
     store_tokens,
 )
 from gateway.adapters.store_statements import (
@@ -31,6 +32,7 @@ from gateway.writes import (
     CountAttempt,
     DeleteCircuitLimit,
     DeleteDimming,
+    DeleteFoundPhases,
     DeleteProfile,
     EditQuarantined,
     Enqueue,
@@ -49,6 +51,7 @@ from gateway.writes import (
     SaveAvailability,
     SaveCircuitLimit,
     SaveDimming,
+    SaveFoundPhases,
     SaveProfile,
     SaveQuarter,
     SaveSetting,
@@ -386,6 +389,14 @@ def _delete_circuit_limit(write: DeleteCircuitLimit) -> list[Statement]:
     return [store_ceilings.limit_deleted(write.circuit, write.source)]
 
 
+def _save_found_phases(write: SaveFoundPhases) -> list[Statement]:
+    return [store_phases.saved(write.found)]
+
+
+def _delete_found_phases(write: DeleteFoundPhases) -> list[Statement]:
+    return [store_phases.deleted(write.station_id, write.evse_id)]
+
+
 def _save_availability(write: SaveAvailability) -> list[Statement]:
     return [(_SAVE_AVAILABILITY, (write.cloud_evse, write.is_operational))]
 
@@ -424,6 +435,8 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     DeleteProfile: _delete_profile,
     SaveCircuitLimit: _save_circuit_limit,
     DeleteCircuitLimit: _delete_circuit_limit,
+    SaveFoundPhases: _save_found_phases,
+    DeleteFoundPhases: _delete_found_phases,
     SaveAvailability: _save_availability,
     SaveSetting: _save_setting,
 }
