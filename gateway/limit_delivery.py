@@ -172,6 +172,12 @@ class LimitDelivery:
             self.transaction_id = transaction_id
             self._forget_sent()
 
+    def went_on_without_us(self, now: float) -> None:
+        """A restart has forgotten what the station was told in this transaction: until it takes
+        another limit, or that one has ended by itself, it may have been the highest there is."""
+        falls_at = now + self._expires_s
+        self._was_in_doubt.append(_Sent(self.evse.max_current_a, falls_at, self.safe_current_a))
+
     def transaction_ended(self) -> None:
         """Its TxProfile is gone with it (1.6 §3.13.3, K01)."""
         self.transaction_id = None

@@ -121,8 +121,12 @@ class StationDesk:
 
     def restore(self) -> None:
         """Show what ran before the restart: its stations will go on with it."""
+        now = self._clock()
         for transaction in self._around.books.running():
             self._show(transaction, EventType.UPDATED)
+            if self._evse_state(transaction) is not None:
+                key = EvseKey(transaction.station_id, transaction.evse_id)
+                self._deliveries[key].went_on_without_us(now)
 
     async def answer(
         self,

@@ -102,6 +102,23 @@ def test_an_unchanged_limit_is_refreshed_long_before_it_falls():
     assert made.due(REFRESH_S, NOON) is not None
 
 
+def test_after_a_restart_the_limit_before_it_is_believed_until_another_is_taken_or_it_ended():
+    """We do not know what it was: the highest there is."""
+    made = delivery()
+    made.transaction_began("7")
+    made.went_on_without_us(0.0)
+    made.want(10.0)
+
+    assert made.believed_a(1.0) == 32.0
+    assert made.due(1.0, NOON) is not None
+    made.refused(1.5)
+    assert made.believed_a(3 * REFRESH_S - 0.1) == 32.0
+    assert made.believed_a(3 * REFRESH_S) == SAFE_A
+    assert made.due(100.0, NOON) is not None
+    made.accepted(100.5)
+    assert made.believed_a(100.5) == 10.0
+
+
 def test_until_confirmed_the_higher_of_old_and_new_is_believed():
     made = charging(16.0)
 
