@@ -16,6 +16,7 @@ from gateway.circuit_limits import CircuitLimits
 from gateway.cloud_profiles import CloudProfiles, EvseSupply, RunningTransaction
 from gateway.cloud_station import CloudStation
 from gateway.configuration import Configuration
+from gateway.dimming_desk import HEARD, OBSERVED
 from gateway.events import Booted
 from gateway.journal import Journal
 from gateway.kept import Kept
@@ -75,7 +76,7 @@ class Parts:
         configuration = Configuration(_facts(site, slots), kept.settings)
         is_strict = site.cloud.ordering is Ordering.STRICT
         outbox = Outbox(bound=MergeBound(f"{site.cloud.url} {site.cloud.identity}", kept.settings))
-        dimming = _dimming(site, kept)
+        dimming = _dimming(site, kept, at)
         return cls(
             site=site,
             slots=slots,
@@ -206,12 +207,18 @@ class Parts:
             self.state.problems.pop(kind, None)
 
 
-def _dimming(site: Site, kept: Kept) -> Dimming | None:
+def _dimming(site: Site, kept: Kept, at: datetime) -> Dimming | None:
     operator = site.grid_operator
     if operator is None:
         return None
     points = sum(len(station.evses) for station in site.stations.values())
-    return Dimming(points, operator.floor_w, operator.heartbeat_s, kept.dimming)
+    has_contact = operator.input is not None
+    commands = [c for c in kept.dimming if has_contact or c.source not in OBSERVED]
+    heard = [row.value for row in kept.settings if row.key == HEARD]
+    silent_s = (at - datetime.fromisoformat(heard[0])).total_seconds() if heard else 0.0
+    return Dimming(
+        points, operator.floor_w, operator.heartbeat_s, commands, silent_s=max(0.0, silent_s)
+    )
 
 
 def _facts(site: Site, slots: SlotTable) -> dict[str, str]:
