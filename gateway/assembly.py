@@ -269,6 +269,7 @@ class Gateway:
         await self.restocking.restore(kept)
         self.store.committed, self.store.remade = self._committed, self._store_remade
         self._configuration_changed()
+        self.deliveries.take_up(kept.settings, self.clock(), self.wall_clock())
         self.desk.restore()
         log.info(
             "gateway.started site=%s stations=%d evses=%d running=%d pending=%d",

@@ -97,6 +97,8 @@ class Housekeeping:
         if findings := self._parts.phase_findings.to_keep():
             await self._commit(findings)
             self._parts.phase_findings.take(findings)
+        if counts := self._parts.deliveries.wear_to_keep(now, at):
+            await self._commit(counts)
         await self._desk.close_abandoned(now, at)
         if now >= self._journeys_due_at:
             await self._commit([ForgetJourneys(at - JOURNEYS_KEPT)])

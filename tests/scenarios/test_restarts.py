@@ -3,14 +3,17 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import orjson
 import pytest
 
 from gateway.meters.model import meter_model
+from gateway.profile_writes import kept_for
 from gateway.simulation.cars import Car
 from gateway.simulation.meter import SimulatedMeter
 from load_balancer.inputs import EvseKey
 from load_balancer.limiters.dimming import DimmingSource
 from load_balancer.limiters.quarter_hour import quarter_of
+from tests.scenarios.conftest import PATIENCE_S
 from tests.scenarios.test_limits import Grid, live, with_meter
 
 SPEED = 16
@@ -63,6 +66,29 @@ async def test_the_energy_that_ranks_those_who_wait_is_known_before_any_station_
             before.transaction_id,
             before.started_at,
         )
+
+
+async def writes_on_disk(depot):
+    kept = kept_for("CP-01", (await depot.gateway.store.load()).settings)
+    return sum(count for _, count in orjson.loads(kept or "[]"))
+
+
+async def test_what_wears_out_a_stations_flash_is_counted_on(depot_of):
+    async with depot_of("ocpp1.6") as depot:
+        bench = await depot.station("CP-01", "ocpp1.6")
+        await depot.set_up(bench)
+        await bench.charge(Car(max_current_a=16))
+        writes = depot.gateway.deliveries.writes["CP-01"]
+        await live(bench, depot, lambda: writes.in_a_day(depot.clock.monotonic()) >= 3, speed=SPEED)
+        depot.clock.skipped_s += 600
+        async with asyncio.timeout(PATIENCE_S):
+            while await writes_on_disk(depot) < 3:  # noqa: ASYNC110 - no event to wait for
+                await asyncio.sleep(0.01)
+
+        await restarted(depot)
+
+        counted = depot.gateway.deliveries.writes["CP-01"]
+        assert counted.in_a_day(depot.clock.monotonic()) >= 3
 
 
 async def test_a_quarter_hour_goes_on_with_the_energy_it_has_used(depot_of):
