@@ -6,7 +6,7 @@ The one place that knows every decision and every adapter that they speak throug
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version as package_version
 from typing import Any
 
@@ -23,6 +23,7 @@ from gateway.cloud_speech import CloudSpeech
 from gateway.commands import StatusAnswer
 from gateway.commissioning.procedure import Procedure
 from gateway.dimming_desk import DimmingDesk
+from gateway.errors import StoreFailed
 from gateway.events import (
     AuthorizeAsked,
     IdToken,
@@ -31,6 +32,7 @@ from gateway.events import (
 )
 from gateway.journal_book import JournalBook
 from gateway.kept import Kept
+from gateway.limit_delivery import EXPIRES_AFTER_REFRESHES
 from gateway.maintenance import Maintenance
 from gateway.metrics import Counters
 from gateway.parts import Parts
@@ -47,6 +49,7 @@ from gateway.trace import MessageTrace
 from gateway.upward import CloudUpward
 from gateway.writes import EnqueueAgain, SaveSlot, SaveTransaction, Write
 from load_balancer.balancer import Balancer
+from load_balancer.inputs import EvseKey
 from site_config.model import Site
 
 VERDICT_DEADLINE_S = 5.0
@@ -270,7 +273,7 @@ class Gateway:
         self.store.committed, self.store.remade = self._committed, self._store_remade
         self._configuration_changed()
         self.deliveries.take_up(kept.settings, self.clock(), self.wall_clock())
-        self.desk.restore()
+        self.desk.restore(await self._told_before())
         log.info(
             "gateway.started site=%s stations=%d evses=%d running=%d pending=%d",
             self.site.site.id,
@@ -279,6 +282,15 @@ class Gateway:
             len(self.parts.books.running()),
             self.outbox.depth().pending,
         )
+
+    async def _told_before(self) -> dict[EvseKey, float]:
+        """Return the highest limits that a run before this one may have left in force."""
+        at = self.wall_clock()
+        since = at - timedelta(seconds=EXPIRES_AFTER_REFRESHES * self.site.csms.limit_refresh_s)
+        try:
+            return await self.journal_book.highest_since(since, at + timedelta(seconds=1))
+        except StoreFailed:
+            return {}  # the store has said why; the highest there is counts
 
     # Handed to those who decide.
 
