@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.adapters import systemd
+from gateway.adapters import machine, systemd
 from gateway.adapters.digital_input import watch_input
 from gateway.adapters.meter import poll_meters
 from gateway.adapters.schedule import run_schedule
@@ -68,7 +68,15 @@ async def run(
         store = await open_store(data_dir / DATABASE)
     try:
         kept = await store.load()
-        gateway = Gateway(site, store, kept, clock, wall_clock, commissioning=commissioning)
+        gateway = Gateway(
+            site,
+            store,
+            kept,
+            clock,
+            wall_clock,
+            boot_id=machine.boot_id(),
+            commissioning=commissioning,
+        )
         await gateway.restore(kept)
         on_built(gateway)
         async with gateway.server:

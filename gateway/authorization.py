@@ -19,7 +19,8 @@ from enum import StrEnum
 
 from gateway.commands import LocalListEntry, SendLocalList, StatusAnswer
 from gateway.events import AuthorizationStatus, IdToken, IdTokenInfo
-from gateway.records import ForgetTokens, KnownToken, ReplaceLocalList, SaveToken, Write
+from gateway.records import KnownToken
+from gateway.writes import ForgetTokens, ReplaceLocalList, SaveToken, Write
 from site_config.model import UnknownTokens
 
 CACHE_SIZE = 10_000

@@ -17,9 +17,10 @@ from gateway.commissioning.procedure import Procedure
 from gateway.events import NOT_WANTING, ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery
 from gateway.limiters import Limiters
-from gateway.profile_writes import ProfileWrites
+from gateway.profile_writes import ProfileWrites, kept_for
 from gateway.site_state import EvseState, LimiterAtWork, SiteState
 from gateway.station_forms import StationForms
+from gateway.writes import SaveSetting
 from load_balancer.decision import Decision, LimitCut, MeterBack, MeterLost
 from load_balancer.inputs import Ceiling, CircuitInput, EvseInput, EvseKey, SiteInputs
 from load_balancer.reasons import Rule
@@ -51,6 +52,18 @@ class Deliveries:
         self._by_station: dict[str, list[LimitDelivery]] = {}
         for key, delivery in self._by_key.items():
             self._by_station.setdefault(key.station_id, []).append(delivery)
+
+    def take_up(self, kept: Sequence[SaveSetting], now: float, at: datetime) -> None:
+        """Go on counting what stations are sent from before a restart."""
+        for name, writes in self.writes.items():
+            counted = kept_for(name, kept)
+            if counted is not None:
+                writes.take_up(counted, now, at)
+
+    def wear_to_keep(self, now: float, at: datetime) -> list[SaveSetting]:
+        """Return the counts that are due to be committed."""
+        rows = (writes.to_keep(name, now, at) for name, writes in self.writes.items())
+        return [row for row in rows if row is not None]
 
     def __getitem__(self, key: EvseKey) -> LimitDelivery:
         return self._by_key[key]

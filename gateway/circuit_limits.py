@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.operations import Caller, NotAllowed, NotFound
-from gateway.records import CircuitLimit, DeleteCircuitLimit, LimitSource, SaveCircuitLimit
+from gateway.records import CircuitLimit, LimitSource
 from gateway.site_state import LimiterAtWork
+from gateway.writes import DeleteCircuitLimit, SaveCircuitLimit
 from load_balancer.inputs import Ceiling
 from load_balancer.reasons import Rule
 from site_config.circuit_tree import ratings

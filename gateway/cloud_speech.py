@@ -30,9 +30,10 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import Codec, Message
 from gateway.ocpp.frames import Payload
-from gateway.records import GiveBackSeqNo, Quarantine, Transaction, Unreadable, Write
+from gateway.records import Transaction, Unreadable
 from gateway.station_events import Followup, Surroundings, settle
 from gateway.upstream_view import cloud_number, for_cloud, may_send
+from gateway.writes import GiveBackSeqNo, Quarantine, Write
 
 NOT_SAYABLE = (InvalidMessage, LookupError, TypeError, ValueError)
 """What a codec raises for an event its version has no words for: ours to log, not the cloud's."""

@@ -6,20 +6,21 @@ evidence that is kept for years. Handed the store and the clocks; owns neither. 
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from gateway.errors import StoreFailed
 from gateway.operations import Caller, NotAllowed
-from gateway.records import (
+from gateway.site_state import SiteState
+from gateway.writes import (
     DeleteDimming,
     ForgetEvidence,
     LogDimming,
     SaveDimming,
+    SaveSetting,
     Write,
 )
-from gateway.site_state import SiteState
 from load_balancer.limiters.dimming import (
     Dimming,
     DimmingCommand,
@@ -31,6 +32,13 @@ from site_config.model import Role
 KEPT = timedelta(days=3 * 365)
 """Evidence is kept for longer than the two years that BK6-22-300 asks for."""
 
+
+OBSERVED = (DimmingSource.INPUT, DimmingSource.FAIL_SAFE)
+"""What the contact shows, not anybody's word: it holds over a restart until the contact is read."""
+HEARD = "grid_operator/heard"
+"""The setting that keeps when a heartbeat was last heard: silence goes on over a restart."""
+HEARD_EVERY = timedelta(seconds=10)
+"""So often at most it is written down."""
 
 REPORTS_KEPT = 2
 """A report of a station stands for so many intervals."""
@@ -53,6 +61,11 @@ class DimmingDesk:
     log: Callable[[str], None]
     lines: int | None = None
     """How much evidence there is; None: not counted yet."""
+    _heard_kept: datetime | None = None
+    _observed_kept: dict[DimmingSource, DimmingCommand] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._observed_kept = self._observed()
 
     async def dim(
         self,
@@ -108,9 +121,31 @@ class DimmingDesk:
     def _take_input(self, source: DimmingSource, place: str, reason: str) -> None:
         self.dimming.take(DimmingCommand(source, None, reason, place, self.clock_utc()))
 
+    def _observed(self) -> dict[DimmingSource, DimmingCommand]:
+        found = {source: self.dimming.of(source) for source in OBSERVED}
+        return {source: command for source, command in found.items() if command is not None}
+
+    async def _keep_what_was_observed(self, now: float, at: datetime) -> None:
+        observed, kept, heard_at = self._observed(), self._observed_kept, self._heard_kept
+        writes: list[Write] = [
+            SaveDimming(command) for s, command in observed.items() if kept.get(s) != command
+        ]
+        writes += [DeleteDimming(source) for source in kept if source not in observed]
+        silent_s = self.dimming.silent_s(now)
+        if silent_s is not None:
+            last = at - timedelta(seconds=silent_s)
+            if heard_at is None or last - heard_at >= HEARD_EVERY:
+                heard_at = last
+                writes.append(SaveSetting(HEARD, last.isoformat()))
+        if writes:
+            with suppress(StoreFailed):  # tried again the next time
+                await self.commit(writes)
+                self._observed_kept, self._heard_kept = observed, heard_at
+
     async def keep(self) -> None:
         """Write down what has changed; what the disk refuses is only in the log."""
         now, at = self.clock(), self.clock_utc()
+        await self._keep_what_was_observed(now, at)
         if self.lines is None:
             with suppress(StoreFailed):  # the store has said why, once
                 self.lines = len(await self.evidence(None, None))

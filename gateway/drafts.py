@@ -6,18 +6,11 @@ from datetime import datetime
 
 from gateway.events import TransactionChanged
 from gateway.lanes import lane_of
-from gateway.records import (
-    Enqueue,
-    OutboxEvent,
-    OutboxRow,
-    SaveTransaction,
-    SetAside,
-    Transaction,
-    Write,
-)
+from gateway.records import OutboxEvent, OutboxRow, Transaction
 from gateway.remote_asks import RemoteStart
 from gateway.slots import SlotTable
 from gateway.transaction_table import TransactionTable
+from gateway.writes import Enqueue, SaveTransaction, SetAside, Write
 
 UPSTREAM_CONNECTOR = 1
 """Every EVSE upstream has one connector: EVSE and 1.6 connectorId are the same number."""

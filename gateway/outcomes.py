@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.events import SecurityEventOccurred
-from gateway.records import Enqueue, OutboxRow, Transaction, Write
+from gateway.records import OutboxRow, Transaction
 from gateway.remote_asks import RemoteStart
+from gateway.writes import Enqueue, Write
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from gateway.balancing import Deliveries, SiteView, log_line
 from gateway.commands import CompositeAnswer, SetProfile, StatusAnswer, Trigger
 from gateway.errors import GatewayError, Unavailable
 from gateway.journal import Journal
+from gateway.phase_findings import PhaseFindings
 from gateway.routes import Stations
 from gateway.site_state import SiteState
 from load_balancer.balancer import Balancer
@@ -27,11 +28,14 @@ class Rounds:
     state: SiteState
     deliveries: Deliveries
     stations: Stations
+    phase_findings: PhaseFindings
     journal: Journal
     clock: Callable[[], float]
     clock_utc: Callable[[], datetime]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     log: Callable[[str], None]
+    tell: Callable[[str], None]
+    """The same, where nothing is wrong."""
     mute: set[str] = field(default_factory=set)
     """Stations that cannot be asked what they draw: they report when they like."""
 
@@ -40,6 +44,11 @@ class Rounds:
         now, at = self.clock(), self.clock_utc()
         decision = self.balancer.step(self.view.at(now, at), now)
         self.state.apply(decision, at)
+        for line in self.phase_findings.note(decision.found, at):
+            self.tell(line)
+        for key in decision.phases:
+            evse = self.state.stations[key.station_id].evses[key.evse_id]
+            evse.found_phases = self.phase_findings.of(key)
         self.journal.note(decision, at)
         if self.view.commissioning is not None:
             self.view.commissioning.step(self.view.sight(), now)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gateway.records import SaveSetting
+from gateway.writes import SaveSetting
 
 STEP_S = 30.0
 LONGEST_S = 86_400.0

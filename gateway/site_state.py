@@ -14,6 +14,7 @@ from typing import Any
 from gateway.charging_wishes import ChargingWish
 from gateway.draws import Draws
 from gateway.events import ChargingState, ConnectorStatus
+from gateway.records import FoundPhases
 from load_balancer.decision import Decision, Turn
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PHASES, ZERO, Phase, PhaseCurrents
@@ -115,6 +116,8 @@ class EvseState:
     phases: tuple[Phase | None, ...] = PHASES
     """The circuit's phases on its conductors, as the site file says or as they were found; None:
     nobody knows yet."""
+    found_phases: FoundPhases | None = None
+    """What the meter has shown of them; None: nothing yet, or the site file says them."""
     status: ConnectorStatus | None = None
     """None: never reported."""
     charging_state: ChargingState | None = None
@@ -310,6 +313,7 @@ def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
     return {
         "cloud_evse": evse.cloud_evse,
         "phases": [phase or UNKNOWN for phase in evse.phases],
+        "found_phases": _found_phases(evse.found_phases),
         "status": evse.status,
         "transaction_id": evse.transaction_id,
         "limit_a": evse.limit_a,
@@ -318,6 +322,16 @@ def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
         "wish": wish_json(evse.wish),
         "limited_by": _reason(evse.limited_by, now, now_utc),
         "queue": _queue(evse.turn, now, now_utc),
+    }
+
+
+def _found_phases(found: FoundPhases | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "phases": [phase or UNKNOWN for phase in found.phases],
+        "at": found.found_at.isoformat(timespec="seconds"),
+        "in_doubt": found.in_sight_at is None,
     }
 
 

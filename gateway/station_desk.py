@@ -7,7 +7,7 @@ transaction) is handed to `spawn`. Owns no socket, no clock, no task.
 `now` is monotonic seconds; currents A RMS, energy Wh.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,7 +34,7 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import codec_for
 from gateway.ocpp.frames import Payload
-from gateway.records import SaveSetting, Transaction
+from gateway.records import Transaction
 from gateway.routes import Stations
 from gateway.site_state import EvseState, SiteState
 from gateway.station_clocks import StationClocks
@@ -56,6 +56,7 @@ from gateway.station_events import (
 from gateway.station_forms import ModelKey, StationModels
 from gateway.station_samples import latest_draw
 from gateway.status_board import StatusBoard
+from gateway.writes import SaveSetting
 from load_balancer.inputs import EvseKey
 from site_config.model import Csms, OcppVersion
 
@@ -118,10 +119,18 @@ class StationDesk:
         self._notify = notify
         self._clock = clock
 
-    def restore(self) -> None:
-        """Show what ran before the restart: its stations will go on with it."""
+    def restore(self, told_a: Mapping[EvseKey, float]) -> None:
+        """Show what ran before the restart: its stations will go on with it.
+
+        Args:
+            told_a: the highest limits that may still be in force; who is not in it: unknown.
+        """
+        now = self._clock()
         for transaction in self._around.books.running():
             self._show(transaction, EventType.UPDATED)
+            if self._evse_state(transaction) is not None:
+                key = EvseKey(transaction.station_id, transaction.evse_id)
+                self._deliveries[key].went_on_without_us(now, told_a.get(key))
 
     async def answer(
         self,

@@ -43,10 +43,11 @@ from gateway.events import (
     TransactionChanged,
 )
 from gateway.outcomes import Outcome
-from gateway.records import Transaction, Write
+from gateway.records import Transaction
 from gateway.sampling import Sampling
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
+from gateway.writes import Write
 
 NO_TRANSACTION = 0
 """What a 1.6 station is told where there is no transaction: no number of ours."""

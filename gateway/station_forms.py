@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.records import SaveSetting
+from gateway.writes import SaveSetting
 from load_balancer.profiles import ProfilePurpose, RateUnit
 from site_config.model import ChargingRateUnit, Station
 

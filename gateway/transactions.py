@@ -32,23 +32,16 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
+from gateway.kept import Kept
 from gateway.lanes import lane_of
 from gateway.outcomes import OnRefusal, Outcome
-from gateway.records import (
-    Enqueue,
-    GiveBackSeqNo,
-    Kept,
-    MarkSent,
-    OutboxRow,
-    SaveTransaction,
-    Transaction,
-    Write,
-)
+from gateway.records import OutboxRow, Transaction
 from gateway.remote_asks import RemoteAsks
 from gateway.retransmissions import Heard, TransactionEvent, fingerprint, to_keep
 from gateway.slots import SlotTable
 from gateway.storms import Storms
 from gateway.transaction_table import TransactionTable
+from gateway.writes import Enqueue, GiveBackSeqNo, MarkSent, SaveTransaction, Write
 
 TECH_INFO_LENGTH = 255
 

@@ -37,7 +37,7 @@ from load_balancer.inputs import (
 )
 from load_balancer.limiters.fuse_allowance import FuseAllowance
 from load_balancer.metering import Draws, MeteredCircuit
-from load_balancer.phase_search import CalmLevels
+from load_balancer.phase_search import CalmLevels, FoundWirings
 from load_balancer.phases import PHASES, Phase, PhaseCurrents
 from load_balancer.reasons import Rule
 from load_balancer.steering import LIVE, Cut, Pace, Room, Steering
@@ -67,9 +67,15 @@ STRICTNESS = {OnLoss.HOLD: 0, OnLoss.SAFE: 1, OnLoss.PANIC: 2}
 
 
 class Balancer:
-    """Decides for one site; call `step` at each meter reading and each change of an EVSE."""
+    """Decides for one site; call `step` at each meter reading and each change of an EVSE.
 
-    def __init__(self, site: Site, pace: Pace = LIVE) -> None:
+    Args:
+        found: what it has found of unknown phases before a restart.
+    """
+
+    def __init__(
+        self, site: Site, pace: Pace = LIVE, found: Mapping[EvseKey, FoundWirings] | None = None
+    ) -> None:
         report_interval_s = float(site.csms.meter_interval_s)
         self._tree = CircuitTree(site)
         self._memories = [EvseMemory(node, report_interval_s) for node in self._tree.evses]
@@ -92,6 +98,9 @@ class Balancer:
         }
         """EVSEs of unknown phases, and the innermost circuit above that has a meter."""
         self._levels = {index: CalmLevels() for index in self._searching.values()}
+        for memory in self._searching:
+            if found is not None and memory.node.key in found:
+                memory.search.take_up(found[memory.node.key])
         self._keys = [memory.node.key for memory in self._memories]
         self._policies: list[Distrust | None] = []
         """For each circuit, the meter that is not trusted there."""
@@ -162,6 +171,11 @@ class Balancer:
             events=tuple(events),
             doubtful=tuple(self._doubtful(demanding, allowed_da, now)),
             phases=self._phases(),
+            found={
+                memory.node.key: found
+                for memory in self._searching
+                if (found := memory.search.found) is not None
+            },
         )
 
     # Observe.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from load_balancer.inputs import EvseKey
+from load_balancer.phase_search import FoundWirings
 from load_balancer.phases import Phase, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
 from site_config.model import OnLoss
@@ -96,3 +97,5 @@ class Decision:
     phases: Mapping[EvseKey, tuple[Phase | None, ...]] = field(default_factory=dict)
     """Where the conductors of the EVSEs are whose phases the site file does not know; None: still
     unknown."""
+    found: Mapping[EvseKey, FoundWirings] = field(default_factory=dict)
+    """What was found of them, to be kept over a restart; who is not in it: nothing."""

@@ -201,7 +201,10 @@ class EvseMemory:
 
     def look_for_phases(self, evse: EvseInput | None, levels: CalmLevels, now: float) -> None:
         """Compare what it reports with the innermost meter that measures it."""
-        if evse is None or not evse.is_reachable:
+        is_reachable = evse is not None and evse.is_reachable
+        if self.search.keep_in_sight(is_reachable, now):
+            self._seen = None
+        if evse is None or not is_reachable:
             return
         measured, at = evse.measured, evse.measured_at
         if not evse.has_transaction and not evse.wants_current and evse.believed_a == 0:
@@ -250,6 +253,8 @@ class EvseMemory:
         if not self.has_transaction:
             self._appetite = Appetite()
             self._be_idle(evse, measured_da)
+        elif not evse.wants_current and evse.energy_wanted_wh == 0:
+            self._be_idle(evse, measured_da)  # It has all its driver wished for: nobody wakes it.
         elif self._appetite.learn(evse.wants_current, self.limit_da > 0, max(measured_da), now):
             self._be_charging(evse, measured_da, -inf if measured_at is None else measured_at, now)
         else:

@@ -22,6 +22,11 @@ def maybe_instant(at: datetime | None) -> str | None:
     return None if at is None else instant(at)
 
 
+def maybe_at(text: str | None) -> datetime | None:
+    """Return what `maybe_instant` has written."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
 def maybe_seconds(at: datetime | None) -> float | None:
     """Return an instant as seconds since 1970."""
     return None if at is None else at.timestamp()

@@ -9,7 +9,14 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from gateway.adapters import store_dimming, store_journal, store_journeys
+from gateway.adapters import (
+    store_ceilings,
+    store_dimming,
+    store_journal,
+    store_journeys,
+    store_phases,
+    store_tokens,
+)
 from gateway.adapters.store_statements import (
     Statement,
     instant,
@@ -17,15 +24,15 @@ from gateway.adapters.store_statements import (
     maybe_seconds,
     upsert,
 )
-from gateway.bodies import serialize_event, serialize_profile, squeezed
+from gateway.bodies import serialize_event, squeezed
 from gateway.journey import kind_of, occurred_at
-from gateway.records import (
+from gateway.writes import (
     AppendJournal,
-    CircuitLimit,
     Confirm,
     CountAttempt,
     DeleteCircuitLimit,
     DeleteDimming,
+    DeleteFoundPhases,
     DeleteProfile,
     EditQuarantined,
     Enqueue,
@@ -36,7 +43,6 @@ from gateway.records import (
     ForgetOld,
     ForgetTokens,
     GiveBackSeqNo,
-    KnownToken,
     LogDimming,
     MarkSent,
     Quarantine,
@@ -45,6 +51,7 @@ from gateway.records import (
     SaveAvailability,
     SaveCircuitLimit,
     SaveDimming,
+    SaveFoundPhases,
     SaveProfile,
     SaveQuarter,
     SaveSetting,
@@ -144,17 +151,6 @@ OUTBOX_COLUMNS = (
     "sent_with",
     "station_message_id",
 )
-TOKEN_COLUMNS = (
-    "key",
-    "value",
-    "type",
-    "status",
-    "expires_at",
-    "group_id",
-    "group_type",
-    "heard_at",
-)
-LIMIT_COLUMNS = ("circuit", "source", "limit_a", "reason", "set_by", "set_at", "until")
 
 _SAVE_SLOT = upsert("slots", ("cloud_evse", "station_id", "evse_id", "is_removed"), ("cloud_evse",))
 # A seqNo is given while other changes of the transaction wait for the disk: it only ever rises.
@@ -202,17 +198,9 @@ _FORGET_TRANSACTIONS = (
     "AND number NOT IN (SELECT transaction_number FROM quarantine "
     "WHERE transaction_number NOTNULL) ORDER BY started_at LIMIT ?)"
 )
-_FORGET_TOKENS = (
-    "DELETE FROM tokens WHERE key IN "
-    "(SELECT key FROM tokens ORDER BY heard_at DESC, key LIMIT -1 OFFSET ?)"
-)
 _FORGOTTEN_AT_ONCE = 500
 """Transactions of one `ForgetOld`, so that no station waits long for its commit."""
 _UNQUARANTINE = "DELETE FROM quarantine WHERE id = ?"
-_SAVE_TOKEN = upsert("tokens", TOKEN_COLUMNS, ("key",))
-_LIST_TOKEN = upsert("local_list", TOKEN_COLUMNS, ("key",))
-_SAVE_PROFILE = upsert("profiles", ("profile_id", "cloud_evse", "body"), ("profile_id",))
-_SAVE_LIMIT = upsert("circuit_limits", LIMIT_COLUMNS, ("circuit", "source"))
 _SAVE_AVAILABILITY = upsert("availability", ("cloud_evse", "is_operational"), ("cloud_evse",))
 _SAVE_SETTING = upsert("settings", ("key", "value"), ("key",))
 
@@ -305,7 +293,7 @@ def _forget_old(write: ForgetOld) -> list[Statement]:
     before = instant(write.ended_before)
     return [
         (_FORGET_TRANSACTIONS, (before, before, _FORGOTTEN_AT_ONCE)),
-        (_FORGET_TOKENS, (write.tokens_kept,)),
+        store_tokens.only_newest(write.tokens_kept),
     ]
 
 
@@ -345,20 +333,6 @@ def _forget_journeys(write: ForgetJourneys) -> list[Statement]:
     return [store_journeys.forgotten_before(write.before.timestamp())]
 
 
-def _token_values(token: KnownToken) -> tuple[Any, ...]:
-    group = token.info.group
-    return (
-        token.id_token.key,
-        token.id_token.value,
-        token.id_token.type,
-        token.info.status,
-        maybe_instant(token.info.expires_at),
-        None if group is None else group.value,
-        None if group is None else group.type,
-        instant(token.heard_at),
-    )
-
-
 def _append_journal(write: AppendJournal) -> list[Statement]:
     return store_journal.appended(write.entries)
 
@@ -388,50 +362,39 @@ def _forget_evidence(write: ForgetEvidence) -> list[Statement]:
 
 
 def _save_token(write: SaveToken) -> list[Statement]:
-    return [(_SAVE_TOKEN, _token_values(write.token))]
+    return [store_tokens.saved(write.token)]
 
 
 def _forget_tokens(_: ForgetTokens) -> list[Statement]:
-    return [("DELETE FROM tokens", ())]
+    return [store_tokens.forgotten()]
 
 
 def _replace_local_list(write: ReplaceLocalList) -> list[Statement]:
-    return [
-        ("DELETE FROM local_list", ()),
-        *((_LIST_TOKEN, _token_values(entry)) for entry in write.entries),
-        ("UPDATE local_list_version SET version = ?", (write.version,)),
-    ]
+    return store_tokens.list_replaced(write.version, write.entries)
 
 
 def _save_profile(write: SaveProfile) -> list[Statement]:
-    profile = write.stored.profile
-    values = (profile.id, write.stored.cloud_evse, serialize_profile(profile))
-    return [(_SAVE_PROFILE, values)]
+    return [store_ceilings.profile_saved(write.stored)]
 
 
 def _delete_profile(write: DeleteProfile) -> list[Statement]:
-    return [("DELETE FROM profiles WHERE profile_id = ?", (write.profile_id,))]
-
-
-def _limit_values(limit: CircuitLimit) -> tuple[Any, ...]:
-    return (
-        limit.circuit,
-        limit.source,
-        limit.limit_a,
-        limit.reason,
-        limit.set_by,
-        instant(limit.set_at),
-        maybe_instant(limit.until),
-    )
+    return [store_ceilings.profile_deleted(write.profile_id)]
 
 
 def _save_circuit_limit(write: SaveCircuitLimit) -> list[Statement]:
-    return [(_SAVE_LIMIT, _limit_values(write.limit))]
+    return [store_ceilings.limit_saved(write.limit)]
 
 
 def _delete_circuit_limit(write: DeleteCircuitLimit) -> list[Statement]:
-    delete = "DELETE FROM circuit_limits WHERE circuit = ? AND source = ?"
-    return [(delete, (write.circuit, write.source))]
+    return [store_ceilings.limit_deleted(write.circuit, write.source)]
+
+
+def _save_found_phases(write: SaveFoundPhases) -> list[Statement]:
+    return [store_phases.saved(write.found)]
+
+
+def _delete_found_phases(write: DeleteFoundPhases) -> list[Statement]:
+    return [store_phases.deleted(write.station_id, write.evse_id)]
 
 
 def _save_availability(write: SaveAvailability) -> list[Statement]:
@@ -472,6 +435,8 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     DeleteProfile: _delete_profile,
     SaveCircuitLimit: _save_circuit_limit,
     DeleteCircuitLimit: _delete_circuit_limit,
+    SaveFoundPhases: _save_found_phases,
+    DeleteFoundPhases: _delete_found_phases,
     SaveAvailability: _save_availability,
     SaveSetting: _save_setting,
 }

@@ -74,6 +74,7 @@ class Dimming:
     Args:
         points: number of charge points, EVSEs, on the site.
         heartbeat_s: None: no heartbeat is expected; the first is due so long after the start.
+        silent_s: how long before the start the last was heard, or the site began to wait for one.
     """
 
     def __init__(
@@ -82,9 +83,11 @@ class Dimming:
         floor_w: float,
         heartbeat_s: float | None,
         kept: Iterable[DimmingCommand] = (),
+        silent_s: float = 0.0,
     ) -> None:
         self.points, self.floor_w, self._heartbeat_s = points, floor_w, heartbeat_s
         self._heard_at: float | None = None
+        self._silent_s = silent_s
         self._commands = {command.source: command for command in kept}
         self._silent: DimmingCommand | None = None
         self._last = DimmingState(None, None)
@@ -107,6 +110,14 @@ class Dimming:
     def heard(self, now: float) -> None:
         """Note a heartbeat."""
         self._heard_at = now
+
+    def silent_s(self, now: float) -> float | None:
+        """Return for how long no heartbeat was heard; None: none is expected."""
+        if self._heartbeat_s is None:
+            return None
+        if self._heard_at is None:
+            self._heard_at = now - self._silent_s
+        return now - self._heard_at
 
     def state(self, now: float, at: datetime) -> DimmingState:
         """Return what every charge point may draw."""
@@ -148,9 +159,8 @@ class Dimming:
         return [s for s, c in self._commands.items() if c.until is not None and c.until <= at]
 
     def _silence(self, now: float, at: datetime) -> DimmingCommand | None:
-        if self._heard_at is None:
-            self._heard_at = now
-        if self._heartbeat_s is None or now - self._heard_at <= self._heartbeat_s:
+        silent_s = self.silent_s(now)
+        if self._heartbeat_s is None or silent_s is None or silent_s <= self._heartbeat_s:
             self._silent = None
         elif self._silent is None:
             reason = f"no heartbeat for {self._heartbeat_s:g} s"

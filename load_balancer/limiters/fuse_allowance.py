@@ -3,7 +3,8 @@
 Pure. Off unless the site file says otherwise. Every fuse bears an overload for a while (inverse
 time, `fuse_curves`); where a machine starts for some seconds it is kinder to let it than to cut
 every car. The allowance only delays cuts: nothing ever rises into it. While a meter is silent
-there is none.
+there is none, and at a start none until the model has cooled: who starts again and again would
+else give it away each time, and nobody knows how warm the fuse is.
 
 Currents A RMS per phase, instants monotonic seconds.
 """
@@ -28,8 +29,8 @@ class FuseAllowance:
     def __init__(self, ratings_a: tuple[float, float, float], config: Allowance) -> None:
         self._extra_a = [rating_a * config.excess for rating_a in ratings_a]
         curve_of = CURVES[config.curve]
-        self._budgets = [ThermalBudget(curve_of(rating_a)) for rating_a in ratings_a]
-        self._is_spent = [False, False, False]
+        self._budgets = [ThermalBudget(curve_of(rating_a), BUDGET_SHARE) for rating_a in ratings_a]
+        self._is_spent = [True, True, True]
         self._seen_at: float | None = None
 
     def extra_a(self, measured: PhaseCurrents | None, now: float) -> PhaseCurrents:

@@ -8,8 +8,8 @@ from gateway.dimming_desk import DimmingDesk, evidence_json
 from gateway.errors import StoreFailed
 from gateway.limiters import Limiters
 from gateway.operations import Caller, NotAllowed
-from gateway.records import DeleteDimming, ForgetEvidence, LogDimming, SaveDimming
 from gateway.site_state import SiteState
+from gateway.writes import DeleteDimming, ForgetEvidence, LogDimming, SaveDimming
 from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingSource
 from load_balancer.phases import PhaseCurrents

@@ -35,7 +35,8 @@ from gateway.events import (
     TimeTold,
     TransactionChanged,
 )
-from gateway.records import Enqueue, Kept, KnownToken, SaveToken
+from gateway.kept import Kept
+from gateway.records import KnownToken
 from gateway.slots import SlotTable
 from gateway.station_events import (
     AskStatus,
@@ -50,6 +51,7 @@ from gateway.station_events import (
     settle,
 )
 from gateway.transactions import TransactionBooks
+from gateway.writes import Enqueue, SaveToken
 from site_config.model import Site, UnknownTokens
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)

@@ -21,19 +21,12 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
+from gateway.kept import Kept
 from gateway.outcomes import OnRefusal, Outcome
-from gateway.records import (
-    Enqueue,
-    Kept,
-    MarkSent,
-    OutboxRow,
-    SaveSetting,
-    SaveTransaction,
-    SetAside,
-    Transaction,
-)
+from gateway.records import OutboxRow, Transaction
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
+from gateway.writes import Enqueue, MarkSent, SaveSetting, SaveTransaction, SetAside
 from site_config.model import Site
 
 T0 = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)

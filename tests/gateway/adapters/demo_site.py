@@ -26,15 +26,14 @@ from gateway.quarantine_edits import mended
 from gateway.records import (
     CircuitLimit,
     LimitSource,
-    LogDimming,
     OutboxRow,
     QuarantinedRow,
     QuarantineEdit,
     Transaction,
-    Write,
 )
 from gateway.site_state import EvseState, HistoryPoint, LimiterAtWork, SiteState
 from gateway.trace_search import wanted
+from gateway.writes import LogDimming, Write
 from load_balancer.decision import Turn
 from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingEvidence

@@ -12,16 +12,8 @@ from gateway.adapters import store_file
 from gateway.adapters.store_writes import gathered, statements
 from gateway.bodies import parse_event
 from gateway.events import SecurityEventOccurred
-from gateway.records import (
-    Confirm,
-    Enqueue,
-    MarkSent,
-    OutboxRow,
-    Quarantine,
-    SaveSetting,
-    SaveTransaction,
-    Transaction,
-)
+from gateway.records import OutboxRow, Transaction
+from gateway.writes import Confirm, Enqueue, MarkSent, Quarantine, SaveSetting, SaveTransaction
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 KEPT = 5

@@ -11,11 +11,26 @@ RATING = (60.0, 60.0, 60.0)
 B_FIFTH = Allowance(curve="B", excess=0.2)
 
 
-def extra_after(seconds, currents, config=B_FIFTH):
+COOL_S = 1000
+"""From the start on, as long as nothing is above its rating."""
+COLD_S = 7200
+REST = PhaseCurrents(0, 0, 0)
+NONE = PhaseCurrents(0, 0, 0)
+
+
+def extra_after(seconds, currents, config=B_FIFTH, rest_s=COLD_S):
     allowance = FuseAllowance(RATING, config)
+    for second in range(rest_s):
+        allowance.extra_a(REST, float(second))
     for second in range(seconds + 1):
-        extra = allowance.extra_a(currents, float(second))
+        extra = allowance.extra_a(currents, float(rest_s + second))
     return extra
+
+
+def test_at_a_start_nobody_knows_how_warm_a_fuse_is():
+    assert extra_after(0, PhaseCurrents(72, 0, 0), rest_s=0) == NONE
+    assert extra_after(0, REST, rest_s=COOL_S // 2) == NONE
+    assert extra_after(0, REST, rest_s=COOL_S) == PhaseCurrents(12, 12, 12)
 
 
 def test_below_its_rating_a_fuse_offers_the_whole_allowance():
@@ -40,7 +55,7 @@ def world_of(allowance):
     config = one_circuit(2)
     grid = config.circuits["grid"].model_copy(update={"fuse_allowance": allowance})
     world = World(config.model_copy(update={"circuits": {"grid": grid}}), base_a=(10, 10, 10))
-    world.run(200)
+    world.run(COOL_S + 50)
     return world
 
 
