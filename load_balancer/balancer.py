@@ -257,12 +257,19 @@ class Balancer:
             return []
         low_da, drawn_da = self._low.sums_da(), self._drawn.sums_da()
         most_da = list(map(add, self._counted.sums_da(), self._fixed.sums_da()))
+        unheard = {
+            index
+            for memory in self._memories
+            if memory.is_unheard
+            for index in memory.node.circuits
+        }
         events: list[Event] = []
         for index, meter in self._meters.items():
             circuit = self._tree.circuits[index]
             known = circuits.get(circuit.id)
             nodes = slice(3 * index, 3 * index + 3)
-            draws = Draws(low_da[nodes], drawn_da[nodes], most_da[nodes])
+            is_complete = index not in unheard
+            draws = Draws(low_da[nodes], drawn_da[nodes], most_da[nodes], is_complete)
             was_trusted = meter.is_trusted
             reading = known.reading if known is not None else None
             event = meter.observe(reading, draws, allowed_da[nodes], now)
@@ -317,9 +324,11 @@ class Balancer:
             for phase, current_a in enumerate(meter.measured)
             if current_a * 10 > allowed_da[3 * index + phase]
         }
-        for memory in demanding if overloaded else ():
-            path = (node for leaf in memory.nodes for node in self._tree.paths[leaf])
-            if not overloaded.isdisjoint(path) and memory.is_worth_asking(now):
+        for memory in demanding:
+            is_part = memory.is_unheard or (
+                overloaded and not overloaded.isdisjoint(self._steering.path(memory))
+            )
+            if is_part and memory.is_worth_asking(now):
                 yield memory.node.key
 
     # Answer.

@@ -90,7 +90,7 @@ class EvseMemory:
         """When it was last told another limit, or began to want one; when the vehicle follows
         that, or never will; when what it draws was last learnt from; until when it should go on,
         since it has just begun."""
-        self._is_confirmed, self._asked_at = True, -inf
+        self._is_confirmed, self._asked_at, self._heard_by = True, -inf, -inf
         self.reason: Reason | None = None
         self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
         self.has_charged = False
@@ -98,6 +98,8 @@ class EvseMemory:
 
         self.is_reachable = self.has_transaction = self.is_demanding = False
         """The last: its vehicle wants current, and it can be told how much."""
+        self.is_unheard = False
+        """It charges since before we began, and has not reported yet what it draws."""
         self.energy_wh = self.waiting_since = 0.0
         self.ceiling = self._own_maximum
         """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
@@ -159,9 +161,13 @@ class EvseMemory:
         return self.limit_da > 0 and now < self.runs_until
 
     def is_worth_asking(self, now: float) -> bool:
-        """Return whether nobody knows if it has followed its last cut; True once in a while."""
-        last_at = self._asked_at + ASK_EVERY_S
-        if now < max(last_at, self.changed_at + ASK_AFTER_S) or self.low_da == self.drawn_da:
+        """Return whether nobody knows what it draws, or if it has followed its last cut; True
+        once in a while."""
+        if self.is_unheard:
+            is_in_doubt = now - self.changed_at < CONFIRM_WITHIN_S
+        else:
+            is_in_doubt = self.low_da != self.drawn_da and now - self.changed_at >= ASK_AFTER_S
+        if not is_in_doubt or now - self._asked_at < ASK_EVERY_S:
             return False
         self._asked_at = now
         return True
@@ -217,6 +223,7 @@ class EvseMemory:
 
     def observe(self, evse: EvseInput | None, now: float) -> bool:
         """Take in what is known now, None: nothing. Returns whether it may change anything."""
+        self._listen_for(evse, now)
         if evse is None or not evse.is_reachable:
             self._seen = None
             self._be_unreachable(evse)
@@ -238,6 +245,17 @@ class EvseMemory:
         turns = (stale_at, self.settled_at, self._appetite.due_at)
         self._look_again_at = min([at for at in turns if at >= now], default=inf)
         return True
+
+    def _listen_for(self, evse: EvseInput | None, now: float) -> None:
+        """Notice who was charging before we began, until he has told what he draws of late."""
+        if evse is None:
+            self.is_unheard = False
+        elif not self.has_transaction:
+            self.is_unheard = evse.measured is None and evse.energy_wh > 0
+            self._heard_by = now + SETTLE_S + self._report_age_s / 2
+        elif self.is_unheard:
+            told_at = -inf if evse.measured_at is None else evse.measured_at
+            self.is_unheard = told_at < self.settled_at and now < self._heard_by
 
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
         self.floor_da = 0

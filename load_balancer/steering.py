@@ -90,7 +90,7 @@ class Steering:
         """Return whether an EVSE has to wait because something happened on a conductor of his."""
         if self.is_quiet(now):
             return False
-        return any(self._held_until[node] > now for node in self._path(memory))
+        return any(self._held_until[node] > now for node in self.path(memory))
 
     def cut(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> list[Cut]:
         """Bring every conductor within its room; everybody's own maximum is kept already."""
@@ -135,7 +135,7 @@ class Steering:
             return
         floors_da = self._sums(demanding, [memory.floor_da for memory in demanding])
         for memory in stubborn:
-            over = [n for n in self._path(memory) if floors_da[n] > max(0, room.now_da[n])]
+            over = [n for n in self.path(memory) if floors_da[n] > max(0, room.now_da[n])]
             if over:
                 memory.next_da = 0
                 cut_at[memory] = over[0]
@@ -215,7 +215,7 @@ class Steering:
         for memory in demanding:
             if memory.next_da <= memory.share.limit_da:
                 continue
-            path = self._path(memory)
+            path = self.path(memory)
             lowest = min((wanted_at[node] for node in path if node in wanted_at), default=inf)
             if lowest == 0 or (memory.plan and lowest < memory.next_da / memory.node.weight):
                 memory.next_da = memory.share.limit_da
@@ -235,7 +235,7 @@ class Steering:
             memory.next_da = 0
             minimum_da = memory.at_most(memory.minimum_da)
             missing_da = max(0, minimum_da - min(memory.fixed_da))
-            path = self._path(memory)
+            path = self.path(memory)
             if minimum_da == 0 or any(room.now_da[n] - taken_da[n] < missing_da for n in path):
                 continue
             if memory.limit_da == 0 and (memory.distrust or self.is_held(memory, now)):
@@ -274,7 +274,7 @@ class Steering:
 
     def _raise(self, memory: EvseMemory, free_da: list[int]) -> list[int]:
         """Raise one EVSE by what is free; returns the nodes on which more should be free."""
-        path = self._path(memory)
+        path = self.path(memory)
         wanted_da = memory.minimum_da
         if memory.next_da > 0:
             wanted_da = min(memory.share.limit_da, memory.next_da + self._pace.rise_step_da)
@@ -323,7 +323,7 @@ class Steering:
         self._tree.add_up(sums)
         return sums
 
-    def _path(self, memory: EvseMemory) -> tuple[int, ...]:
+    def path(self, memory: EvseMemory) -> tuple[int, ...]:
         """Every node through which the vehicle's current flows."""
         path = self._paths.get(memory.nodes)
         if path is None:

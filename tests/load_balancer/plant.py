@@ -117,7 +117,7 @@ class World:
         confirms_at_once=False,
         answers_questions=True,
     ):
-        self.tree = CircuitTree(config)
+        self.config, self.tree = config, CircuitTree(config)
         self.balancer = Balancer(config)
         self.now = 1000.0
         self.base = {circuit.id: (0.0, 0.0, 0.0) for circuit in self.tree.circuits}
@@ -137,6 +137,13 @@ class World:
     def wire(self, station, nodes):
         """Put an EVSE on other nodes than the site file says, or where it does not know."""
         self.outlet(station).nodes = nodes
+
+    def restart(self):
+        """Begin anew with a balancer that knows nothing; vehicles and stations go on."""
+        self.balancer = Balancer(self.config)
+        for outlet in self.outlets.values():
+            outlet.reported = outlet.reported_at = None
+        self.asked = ()
 
     def outlet(self, station):
         return self.outlets[EvseKey(station, 1)]
