@@ -26,7 +26,7 @@ from load_balancer.limiters.dimming import (
     DimmingEvidence,
     DimmingSource,
 )
-from site_config.model import Role
+from site_config.links import Role
 
 KEPT = timedelta(days=3 * 365)
 """Evidence is kept for longer than the two years that BK6-22-300 asks for."""

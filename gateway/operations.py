@@ -22,7 +22,7 @@ from gateway.records import (
 )
 from load_balancer.inputs import EvseKey
 from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
-from site_config.model import Role
+from site_config.links import Role
 
 
 class NotAllowed(Exception):

@@ -31,7 +31,8 @@ from gateway.station_forms import ModelKey, StationModels
 from gateway.status_board import StatusBoard
 from gateway.transactions import TransactionBooks
 from load_balancer.limiters.dimming import Dimming
-from site_config.model import Cloud, Ordering, Site, UnknownTokens
+from site_config.links import Cloud, Ordering, UnknownTokens
+from site_config.model import Site
 
 SERIAL_LENGTH = 25
 """chargePointSerialNumber and serialNumber, CiString25."""

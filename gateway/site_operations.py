@@ -37,7 +37,7 @@ from gateway.site_state import SiteState
 from gateway.trace import MessageTrace
 from gateway.upstream_view import KnownTransactions
 from load_balancer.inputs import EvseKey
-from site_config.model import Role
+from site_config.links import Role
 
 
 class Shelves(Protocol):

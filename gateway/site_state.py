@@ -19,7 +19,8 @@ from load_balancer.inputs import MeterReading
 from load_balancer.phases import PHASES, ZERO, Phase, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
 from site_config.fields import UNKNOWN
-from site_config.model import Evse, Site
+from site_config.model import Site
+from site_config.stations import Evse
 
 HISTORY_LENGTH = 3600
 """Points kept for the page's plot: an hour at one reading a second."""

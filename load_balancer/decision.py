@@ -10,7 +10,7 @@ from typing import NamedTuple
 from load_balancer.inputs import EvseKey
 from load_balancer.phases import Phase, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import OnLoss
+from site_config.meters import OnLoss
 
 
 class Turn(NamedTuple):

@@ -25,7 +25,7 @@ from load_balancer.learning import PhaseUse, UnusedOffer
 from load_balancer.phase_search import CalmLevels, PhaseSearch
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import OnLoss
+from site_config.meters import OnLoss
 
 SETTLE_S = 15.0
 """Once a limit is confirmed, the station acts on it within 10 s, and its vehicle follows within

@@ -9,7 +9,8 @@ from pathlib import Path
 from site_config.addresses import TlsBus, parse_bus
 from site_config.errors import Mistake
 from site_config.findings import Findings
-from site_config.model import Site, Tls
+from site_config.links import Tls
+from site_config.model import Site
 
 
 def prove_certificates(site: Site) -> list[Mistake]:

@@ -7,7 +7,9 @@ Pure. Walks only what is there: unknown parents end a branch, a cycle is walked 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from site_config.model import Circuit, Evse, Site, Station
+from site_config.circuits import Circuit
+from site_config.model import Site
+from site_config.stations import Evse, Station
 
 PHASES = ("L1", "L2", "L3")
 

@@ -15,7 +15,8 @@ from site_config.addresses import parse_bus
 from site_config.circuit_tree import feeds, roots, upwards
 from site_config.errors import Mistake
 from site_config.findings import Findings
-from site_config.model import Site, is_model_file
+from site_config.meters import is_model_file
+from site_config.model import Site
 from site_config.proof_access import prove_access
 from site_config.proof_currents import prove_currents
 

@@ -1,8 +1,9 @@
 """Whether what contracts, tariffs and grid operators ask can be kept on this site. Pure."""
 
 from site_config.circuit_tree import feeds, ratings
+from site_config.circuits import Circuit
 from site_config.findings import Findings
-from site_config.model import Circuit, Site
+from site_config.model import Site
 
 METERED = ("demand_w", "fuse_allowance", "unbalance_a")
 

@@ -21,8 +21,11 @@ from site_config.circuit_tree import (
     roots,
     safe_current_a,
 )
+from site_config.circuits import Circuit
 from site_config.fields import UNKNOWN
-from site_config.model import Circuit, Evse, Meter, Site, Station
+from site_config.meters import Meter
+from site_config.model import Site
+from site_config.stations import Evse, Station
 
 Below = dict[str, dict[str, list[Feed]]]
 

@@ -15,7 +15,7 @@ from pymodbus.pdu import ModbusPDU
 
 from gateway.errors import Unavailable
 from site_config.addresses import TcpBus, parse_bus
-from site_config.model import DigitalInput, GridOperator, InputKind
+from site_config.grid_operator import DigitalInput, GridOperator, InputKind
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ from gateway.meters.watch import MeterWatch
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PhaseCurrents
 from site_config.addresses import Bus, parse_bus
-from site_config.model import Meter, Site
+from site_config.meters import Meter
+from site_config.model import Site
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]

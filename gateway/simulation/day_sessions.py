@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 
 from load_balancer.inputs import EvseKey
 from site_config.errors import Mistake
-from site_config.model import MINIMUM_CURRENT_A, Evse, Site
+from site_config.model import Site
+from site_config.stations import MINIMUM_CURRENT_A, Evse
 
 COLUMNS = ("evse", "phases", "arrival", "departure", "energy_wh", "max_current_a")
 

@@ -10,7 +10,7 @@ Currents A RMS per phase, instants monotonic seconds.
 
 from load_balancer.fuse_curves import FuseCurve, ThermalBudget
 from load_balancer.phases import PhaseCurrents
-from site_config.model import Allowance, Curve
+from site_config.circuits import Allowance, Curve
 
 BUDGET_SHARE = 0.3
 """Of the time to trip, as the model has it, that may be used up."""

@@ -14,7 +14,7 @@ from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingSource
 from load_balancer.phases import PhaseCurrents
 from load_balancer.reasons import Rule
-from site_config.model import Role
+from site_config.links import Role
 from tests.load_balancer.plant import site
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

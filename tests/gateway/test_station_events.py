@@ -50,7 +50,8 @@ from gateway.station_events import (
     settle,
 )
 from gateway.transactions import TransactionBooks
-from site_config.model import Site, UnknownTokens
+from site_config.links import UnknownTokens
+from site_config.model import Site
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 V16, V201 = "ocpp1.6", "ocpp2.0.1"

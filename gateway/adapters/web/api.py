@@ -35,7 +35,7 @@ from gateway.recording import as_recording
 from gateway.records import LimitSource
 from gateway.trace import CLOUD
 from load_balancer.limiters.dimming import DimmingSource
-from site_config.model import Role
+from site_config.links import Role
 
 MAX_ROWS = 10_000
 """Most rows of the outbox in one answer."""

@@ -40,7 +40,8 @@ from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingEvidence
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import Role, Site
+from site_config.links import Role
+from site_config.model import Site
 
 NOW = 10_000.0
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.adapters.digital_input import watch_input
-from site_config.model import DigitalInput, GridOperator
+from site_config.grid_operator import DigitalInput, GridOperator
 
 PATIENCE_S = 10.0
 

@@ -30,7 +30,7 @@ from gateway.simulation.meter import Address, Fault, SimulatedMeter
 from load_balancer.inputs import MeterReading
 from site_config.addresses import TcpBus
 from site_config.load import parse_site
-from site_config.model import Meter
+from site_config.meters import Meter
 
 VALUES = DecodedValues(
     currents=PhaseValues(10.5, -20.0, 30.2),

@@ -4,7 +4,7 @@ from load_balancer.fuse_curves import FuseCurve, ThermalBudget
 from load_balancer.limiters.fuse_allowance import BUDGET_SHARE, FuseAllowance
 from load_balancer.phases import PhaseCurrents
 from load_balancer.reasons import Rule
-from site_config.model import Allowance
+from site_config.circuits import Allowance
 from tests.load_balancer.plant import World, one_circuit
 
 RATING = (60.0, 60.0, 60.0)
