@@ -9,8 +9,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Secret = Annotated[str, Field(repr=False)]
-
-
 OptionalSecret = Annotated[str | None, Field(repr=False)]
 
 

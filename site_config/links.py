@@ -9,8 +9,6 @@ from site_config.base import Model, OptionalSecret, Secret
 from site_config.fields import Listen, Seconds, without_repetition
 
 OcppVersion = Literal["ocpp2.0.1", "ocpp1.6"]
-
-
 Protocols = Annotated[
     tuple[OcppVersion, ...], Field(min_length=1), AfterValidator(without_repetition)
 ]

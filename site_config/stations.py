@@ -12,10 +12,8 @@ from site_config.fields import UNKNOWN, Conductors, Current, LimitStep, Phase, P
 
 PHASES: tuple[Phase, Phase, Phase] = ("L1", "L2", "L3")
 
-
 MINIMUM_CURRENT_A = 6.0
 """Smallest current a vehicle may be offered (IEC 61851-1, 10 % duty cycle)."""
-
 
 MAX_EVSES = 10_000
 """EVSE numbers stay far below this; a larger one is a slip of the finger."""
