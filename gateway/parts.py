@@ -31,6 +31,7 @@ from gateway.station_forms import ModelKey, StationModels
 from gateway.status_board import StatusBoard
 from gateway.transactions import TransactionBooks
 from load_balancer.limiters.dimming import Dimming
+from site_config.circuit_tree import dimmed_feeds
 from site_config.links import Cloud, Ordering, UnknownTokens
 from site_config.model import Site
 
@@ -201,8 +202,7 @@ def _dimming(site: Site, kept: Kept) -> Dimming | None:
     operator = site.grid_operator
     if operator is None:
         return None
-    points = sum(len(station.evses) for station in site.stations.values())
-    return Dimming(points, operator.floor_w, operator.heartbeat_s, kept.dimming)
+    return Dimming(operator, len(dimmed_feeds(site)), kept.dimming)
 
 
 def _facts(site: Site, slots: SlotTable) -> dict[str, str]:

@@ -25,6 +25,8 @@ from site_config.stations import Evse
 HISTORY_LENGTH = 3600
 """Points kept for the page's plot: an hour at one reading a second."""
 
+NOT_WANTING = (ChargingState.SUSPENDED_EV, ChargingState.IDLE)
+"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now."""
 
 DEPTH_STEP = timedelta(seconds=30)
 DEPTH_LENGTH = 720
@@ -142,6 +144,15 @@ class EvseState:
     """What its driver wants; None: unknown."""
     error: str | None = None
     """What the station says is wrong, None: nothing."""
+
+    @property
+    def wants_current(self) -> bool:
+        return self.transaction_id is not None and self.charging_state not in NOT_WANTING
+
+    def drawn(self, now: float, at_most_s: float) -> PhaseCurrents | None:
+        """Return what it draws; None: it did not say so within so many seconds."""
+        is_fresh = self.measured_at is not None and now - self.measured_at <= at_most_s
+        return self.measured if is_fresh else None
 
 
 @dataclass(slots=True)

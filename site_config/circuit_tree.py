@@ -61,6 +61,13 @@ def feeds(site: Site) -> Iterator[Feed]:
             yield Feed(station_id, station, evse_id, evse)
 
 
+def dimmed_feeds(site: Site) -> list[Feed]:
+    """Return every EVSE that the grid operator may dim."""
+    if site.grid_operator is None:
+        return []
+    return [feed for feed in feeds(site) if feed.station_id not in site.grid_operator.exempt]
+
+
 def roots(site: Site) -> list[str]:
     return [name for name, circuit in site.circuits.items() if circuit.parent is None]
 

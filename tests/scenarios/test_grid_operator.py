@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from gateway.simulation.cars import Car
+from tests.scenarios.living import live as lively
 from tests.scenarios.test_journal import HEADERS, WEB
 from tests.scenarios.test_limits import live
 
@@ -63,3 +64,42 @@ async def test_a_contact_that_cannot_be_read_dims(depot_of):
             await depot.until(lambda: desk.status()["dimmed"])
 
             assert desk.status()["source"] == "fail_safe"
+
+
+async def test_together_they_share_the_minimum_of_all_and_who_waits_goes_on_when_one_leaves(
+    depot_of,
+):
+    """Three charge points keep 4.2 kW + 2 x 0.75 x 4.2 kW = 10.5 kW: enough for two of them."""
+    operator = {"minimum": "together"}
+    async with depot_of("ocpp1.6", web=WEB, grid_operator=operator) as depot:
+        one = await depot.station("CP-01", "ocpp1.6")
+        two = await depot.station("CP-02", "ocpp1.6")
+        for bench in (one, two):
+            await depot.set_up(bench)
+        await one.charge(Car(max_current_a=16), "CARD-1")
+        await two.charge(Car(max_current_a=16), "CARD-2", 1)
+        await two.charge(Car(max_current_a=16), "CARD-3", 2)
+        places = [("CP-01", one, 1), ("CP-02", two, 1), ("CP-02", two, 2)]
+
+        def limits_a():
+            return [bench.limit_a(evse_id) for _, bench, evse_id in places]
+
+        def is_shared():
+            return sum(limits_a()) * 690 <= 10_500 and sum(a >= 6 for a in limits_a()) == 2
+
+        await lively([one, two], depot, lambda: min(limits_a()) >= 10)
+
+        async with httpx.AsyncClient(base_url=depot.listening.web_url, headers=HEADERS) as http:
+            status = (await http.put(f"{PATH}/limit", json={"reason": "grid full"})).json()
+            await lively([one, two], depot, is_shared)
+
+        waiting, bench, evse_id = places[limits_a().index(0)]
+        reason = depot.evse(waiting, evse_id).limited_by
+        charging = next(p for p, a in zip(places, limits_a(), strict=True) if a >= 6)
+        charging[1].link.unplug(charging[2])
+        await lively([one, two], depot, lambda: bench.limit_a(evse_id) >= 6)
+        evidence = await depot.gateway.operations.grid_operator.evidence(None, None)
+
+        assert (status["total_w"], status["limit_w"]) == (10_500, None)
+        assert (evidence[0].after_total_w, evidence[0].after_w) == (10_500, None)
+        assert reason.rule == "grid_operator"
