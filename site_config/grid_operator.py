@@ -33,10 +33,11 @@ class InputKind(StrEnum):
 
 
 class DigitalInput(Model):
-    """A contact of the grid operator, read over Modbus TCP."""
+    """A contact of the grid operator, read over Modbus."""
 
     url: Annotated[str, AfterValidator(bus_address), Field(examples=["tcp://192.168.1.21:502"])]
-    """tcp://host:port of the input module, or of a meter that has inputs."""
+    """Of the input module, or of a meter that has inputs; as that of a meter: tcp://, rtu://,
+    rtutcp:// or tls://. Where it is the same, they share the line."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Modbus unit (device address)."""
     kind: InputKind = InputKind.DISCRETE_INPUT

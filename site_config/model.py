@@ -82,6 +82,14 @@ class Site(Model):
 
     _lines: Mapping[str, int] = PrivateAttr(default_factory=dict)
 
+    @property
+    def modbus_urls(self) -> dict[str, str]:
+        """The address of every Modbus device, by where it stands in the file."""
+        urls = {f"meters.{name}.url": meter.url for name, meter in self.meters.items()}
+        if self.grid_operator is not None and self.grid_operator.input is not None:
+            urls["grid_operator.input.url"] = self.grid_operator.input.url
+        return urls
+
     def line_of(self, path: str) -> int:
         """Return the line of the site file on which `path` (dotted) stands, or its nearest
         parent; 0 when the site did not come from a file.

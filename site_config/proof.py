@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from site_config.addresses import parse_bus
+from site_config.addresses import SerialBus, parse_bus
 from site_config.circuit_tree import feeds, roots, upwards
 from site_config.errors import Mistake
 from site_config.findings import Findings, nearest
@@ -169,6 +169,27 @@ def _buses(site: Site, findings: Findings) -> None:
                 "give each meter its own unit",
             )
         first.setdefault(place, name)
+    _ports(site, findings)
+
+
+def _ports(site: Site, findings: Findings) -> None:
+    """Find serial ports that are to run in two ways at once."""
+    first: dict[str, tuple[SerialBus, str]] = {}
+    for path, url in site.modbus_urls.items():
+        bus = parse_bus(url)
+        if not isinstance(bus, SerialBus):
+            continue
+        other, place = first.setdefault(bus.device, (bus, path))
+        if bus != other:
+            findings.error(
+                path,
+                f"runs {bus.device} at {_settings(bus)}, and {place} at {_settings(other)}",
+                "devices on one line have the same baudrate, parity and stopbits: correct one",
+            )
+
+
+def _settings(bus: SerialBus) -> str:
+    return f"{bus.baudrate} 8{bus.parity}{bus.stopbits}"
 
 
 def _cloud_numbers(site: Site, findings: Findings) -> None:

@@ -37,12 +37,6 @@ def _grid_operator(site: Site, findings: Findings) -> None:
     operator = site.grid_operator
     if operator is None:
         return
-    if operator.input is not None and not operator.input.url.startswith("tcp://"):
-        findings.error(
-            "grid_operator.input.url",
-            "is no Modbus TCP address",
-            "write it like tcp://192.168.1.21:502",
-        )
     for number, station_id in enumerate(operator.exempt):
         if station_id not in site.stations:
             findings.error(

@@ -366,3 +366,20 @@ def test_an_exempt_station_must_be_there():
 
     assert [error.path for error in errors] == ["grid_operator.exempt.0"]
     assert "did you mean" in errors[0].advice
+
+
+def test_a_serial_port_that_is_to_run_at_two_speeds_is_refused():
+    errors, _ = proof_of(
+        ("tcp://127.0.0.1:502", "rtu:///dev/ttyUSB0?baudrate=9600"),
+        text=f"{CLEAN}grid_operator: {{input: {{url: 'rtu:///dev/ttyUSB0?baudrate=19200'}}}}\n",
+    )
+
+    assert [error.path for error in errors] == ["grid_operator.input.url"]
+    assert "19200 8N1" in errors[0].message and "9600 8N1" in errors[0].message
+
+
+@pytest.mark.parametrize("scheme", ["tcp://h", "rtutcp://h", "tls://h", "rtu:///dev/ttyUSB0"])
+def test_a_contact_may_be_where_a_meter_may_be(scheme):
+    errors, _ = dimmed(f"{{input: {{url: '{scheme}'}}}}")
+
+    assert errors == []
