@@ -85,7 +85,7 @@ class GridOperatorOperations(Protocol):
         source: DimmingSource,
         caller: Caller,
     ) -> DimmingCommand:
-        """Dim all charge points, durable on return; None: each to the floor, its least.
+        """Dim the charge points, durable on return; None: to their minimum.
 
         Raises NotAllowed for an `until` in the past or for a viewer.
         """

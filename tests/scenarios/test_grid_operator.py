@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from gateway.meters.model import meter_model
 from gateway.simulation.cars import Car
+from gateway.simulation.meter import SimulatedMeter
+from tests.gateway.adapters.test_digital_input import InputModule
 from tests.scenarios.living import live as lively
 from tests.scenarios.test_journal import HEADERS, WEB
-from tests.scenarios.test_limits import live
+from tests.scenarios.test_limits import Grid, live, with_meter
 
 PATH = "/api/v1/grid-operator"
 
@@ -103,3 +106,26 @@ async def test_together_they_share_the_minimum_of_all_and_who_waits_goes_on_when
         assert (status["total_w"], status["limit_w"]) == (10_500, None)
         assert (evidence[0].after_total_w, evidence[0].after_w) == (10_500, None)
         assert reason.rule == "grid_operator"
+
+
+async def test_a_contact_on_the_meters_line_dims_while_it_is_closed(depot_of):
+    grid, module = Grid(), InputModule()
+    sdm = meter_model("eastron-sdm630")
+    async with SimulatedMeter(sdm, grid.values, neighbours=[module]) as meter:
+        contact = {"url": f"tcp://127.0.0.1:{meter.port}", "unit": 7, "address": 3, "poll_s": 0.1}
+        site = with_meter(meter) | {"grid_operator": {"input": contact}}
+        async with depot_of("ocpp1.6", **site) as depot:
+            bench = await depot.station("CP-01", "ocpp1.6")
+            await depot.set_up(bench)
+            grid.benches.append(bench)
+            await bench.charge(Car(max_current_a=16))
+            await live(bench, depot, lambda: bench.limit_a() >= 11, speed=5)
+
+            module.is_closed = True
+            await live(bench, depot, lambda: bench.limit_a() == 6.0, speed=2)
+            reason, meter_state = depot.evse("CP-01").limited_by, depot.gateway.state.meters["grid"]
+            module.is_closed = False
+            await live(bench, depot, lambda: bench.limit_a() >= 11, speed=5)
+
+            assert reason.rule == "grid_operator"
+            assert meter_state.is_healthy

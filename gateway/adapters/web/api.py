@@ -285,7 +285,7 @@ async def release(dimming: GridOperatorDesk, caller: Operator) -> None:
 
 @api.post("/grid-operator/heartbeat", tags=["grid operator"], status_code=204, responses=FORBIDDEN)
 async def heartbeat(dimming: GridOperatorDesk, caller: Operator) -> None:
-    """Tell that whoever dims can be heard; without it the charge points fall to their floor."""
+    """Tell that whoever dims can be heard; without it the charge points fall to their minimum."""
     dimming.heard(caller)
 
 
