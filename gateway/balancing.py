@@ -14,7 +14,7 @@ from gateway.cloud_profiles import CloudProfiles, RunningTransaction
 from gateway.commands import SetProfile
 from gateway.commissioning.observation import EvseSight, Sight
 from gateway.commissioning.procedure import Procedure
-from gateway.events import ConnectorStatus
+from gateway.events import ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery
 from gateway.limiters import Limiters
 from gateway.profile_writes import ProfileWrites
@@ -140,7 +140,7 @@ class SiteView:
             ceilings=tuple(self._ceilings(key, evse, at)),
             energy_wh=delivered_wh,
             minimum_a=self.deliveries[key].minimum_a,
-            has_transaction=is_running,
+            has_transaction=is_running and evse.charging_state is not ChargingState.IDLE,
             step_a=self.deliveries[key].step_a,
             departs_at=need.departs_at,
             energy_wanted_wh=need.energy_wanted_wh,

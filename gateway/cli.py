@@ -222,12 +222,20 @@ class DayPolicy(StrEnum):
     DEPARTURE = "departure"
 
 
+class Sought(StrEnum):
+    CARS = "cars"
+    RATING = "rating"
+
+
 @simulate.command()
 def day(
     site_file: Annotated[Path, typer.Option("--site", help="The site file.")],
     sessions: Annotated[
         Path,
-        typer.Option(help="CSV: evse,phases,arrival,departure,energy_wh,max_current_a"),
+        typer.Option(
+            help="A CSV file with a heading: evse (a station, or station/evse), phases (of the "
+            "circuit: L2, or L1 L2 L3), arrival, departure, energy_wh, max_current_a."
+        ),
     ],
     policy: Annotated[
         DayPolicy, typer.Option(help="What is known of the cars: who draws, or departures too.")
@@ -242,12 +250,35 @@ def day(
     realistic: Annotated[
         bool, typer.Option("--realistic", help="Delays, tapering cars, rises as slow as live.")
     ] = False,
+    find: Annotated[
+        Sought | None,
+        typer.Option(
+            help="cars: the most cars like these that the connection carries. rating: the smallest "
+            "rating_a of the grid connection point that carries these cars."
+        ),
+    ] = None,
+    served: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="With --find: the part of the cars that must get 90 % of their wish.",
+        ),
+    ] = 0.9,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Save a picture, such as day.png.")] = None,
 ) -> None:
-    """Charge the cars of a CSV file on a site, in virtual time: what can its connection carry?"""
+    """Charge the cars of a CSV file on a site, in virtual time: what can its connection carry?
+
+    --find cars tries fewer cars, some being left out by lot (--seed), evenly
+    on each day and phase; or more, the same ones coming once more at the same
+    times, to EVSEs beside theirs on the same circuit, one phase on. --find
+    rating changes the grid connection point alone. Both try about ten times,
+    and are as sharp as one in a hundred.
+    """
     from gateway.simulation.day import Weather
-    from gateway.simulation.day_command import Outputs, simulate_day
+    from gateway.simulation.day_command import Outputs, find_in_days, simulate_day
+    from gateway.simulation.day_search import Aim
 
     weather = Weather(
         policy=policy.value,
@@ -257,7 +288,9 @@ def day(
         is_realistic=realistic,
     )
     outputs = Outputs(console, Console(stderr=True), as_json, plot)
-    raise typer.Exit(simulate_day(site_file, sessions, weather, outputs))
+    if find is None:
+        raise typer.Exit(simulate_day(site_file, sessions, weather, outputs))
+    raise typer.Exit(find_in_days(site_file, sessions, weather, Aim(find.value, served), outputs))
 
 
 # Meters.

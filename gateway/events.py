@@ -35,6 +35,10 @@ class ChargingState(StrEnum):
     """In 1.6: Finishing, once the transaction has ended and the cable is still plugged."""
 
 
+NOT_WANTING = (ChargingState.SUSPENDED_EV, ChargingState.IDLE)
+"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now, it is said."""
+
+
 class EventType(StrEnum):
     STARTED = "Started"
     UPDATED = "Updated"

@@ -23,6 +23,8 @@ from site_config.model import Site
 PHASE_COUNT = 3
 REPORTS_KEPT = 2
 """What a station reports stands for so many intervals."""
+Wired = dict[EvseKey, tuple[int, ...]]
+"""The circuit's phases to which somebody is wired."""
 
 
 class Limiters:
@@ -64,8 +66,9 @@ class Limiters:
             reading = self._reading(state, name, now)
             measured = None if reading is None else PhaseCurrents(*map(abs, reading.currents))
             self._spread_a[name] = None if measured is None else max(measured) - min(measured)
-            singles, idle = self._few_phases(state, name)
-            for key, ceiling_a in balance.observe(measured, singles, idle, now).items():
+            singles, idle, asleep = self._few_phases(state, name)
+            found = balance.observe(measured, singles, idle, now, asleep)
+            for key, ceiling_a in found.items():
                 ceiling = Ceiling(Rule.UNBALANCE, ceiling_a)
                 self._on_evse[key] = (*self._on_evse.get(key, ()), ceiling)
         self._dim(state, now, at)
@@ -156,10 +159,11 @@ class Limiters:
 
     def _few_phases(
         self, state: SiteState, circuit: str
-    ) -> tuple[dict[EvseKey, PhaseCurrents], dict[EvseKey, tuple[int, ...]]]:
-        """Return who draws on fewer than three phases, and who is about to."""
+    ) -> tuple[dict[EvseKey, PhaseCurrents], Wired, Wired]:
+        """Return who draws on fewer than three phases, who is about to, and who may wake up."""
         singles: dict[EvseKey, PhaseCurrents] = {}
-        idle: dict[EvseKey, tuple[int, ...]] = {}
+        idle: Wired = {}
+        asleep: Wired = {}
         for station_id in self._below[circuit]:
             for evse_id, evse in state.stations[station_id].evses.items():
                 key = EvseKey(station_id, evse_id)
@@ -170,8 +174,8 @@ class Limiters:
                 if evse.measured is not None and 0 < live < PHASE_COUNT:
                     singles[key] = on_circuit(evse.measured, wired)
                 elif live == 0 and len(wired) < PHASE_COUNT and evse.transaction_id is not None:
-                    idle[key] = wired
-        return singles, idle
+                    (idle if evse.wants_current else asleep)[key] = wired
+        return singles, idle, asleep
 
 
 def _conductors(evse: EvseState) -> int:

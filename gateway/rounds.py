@@ -4,12 +4,12 @@ Currents A RMS per phase; `now` is monotonic seconds.
 """
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from gateway.balancing import Deliveries, SiteView, log_line
-from gateway.commands import CompositeAnswer, SetProfile, StatusAnswer
+from gateway.commands import CompositeAnswer, SetProfile, StatusAnswer, Trigger
 from gateway.errors import GatewayError, Unavailable
 from gateway.journal import Journal
 from gateway.routes import Stations
@@ -32,6 +32,8 @@ class Rounds:
     clock_utc: Callable[[], datetime]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     log: Callable[[str], None]
+    mute: set[str] = field(default_factory=set)
+    """Stations that cannot be asked what they draw: they report when they like."""
 
     def go(self) -> None:
         """Decide anew, and let go of every profile that is due."""
@@ -52,6 +54,23 @@ class Rounds:
         self.deliveries.want(decision)
         for key, command in self.deliveries.due(now, at):
             self.spawn(self._deliver(key, command))
+        for key in decision.doubtful:
+            if key.station_id not in self.mute:
+                self.spawn(self._ask_draw(key))
+
+    async def _ask_draw(self, key: EvseKey) -> None:
+        """Ask for meter values at once; they arrive as any others do."""
+        try:
+            answer = await self.stations.ask(key.station_id, Trigger("MeterValues", key.evse_id))
+        except Unavailable:
+            return
+        except GatewayError as error:
+            reason = str(error)
+        else:
+            reason = getattr(answer, "status", "nonsense")
+        if reason != "Accepted":
+            self.mute.add(key.station_id)
+            self.log(f'station.cannot_be_asked station={key.station_id} reason="{reason}"')
 
     async def _deliver(self, key: EvseKey, first: SetProfile) -> None:
         """Send a profile, and at once whatever has become due for the EVSE meanwhile."""

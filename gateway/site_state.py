@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.charging_wishes import ChargingWish
 from gateway.draws import Draws
-from gateway.events import ChargingState, ConnectorStatus
+from gateway.events import NOT_WANTING, ChargingState, ConnectorStatus
 from load_balancer.decision import Decision, Turn
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PHASES, ZERO, Phase, PhaseCurrents
@@ -24,9 +24,6 @@ from site_config.stations import Evse
 
 HISTORY_LENGTH = 3600
 """Points kept for the page's plot: an hour at one reading a second."""
-
-NOT_WANTING = (ChargingState.SUSPENDED_EV, ChargingState.IDLE)
-"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now."""
 
 DEPTH_STEP = timedelta(seconds=30)
 DEPTH_LENGTH = 720

@@ -90,6 +90,9 @@ class Decision:
     circuits: dict[str, CircuitDecision]
     events: tuple[Event, ...] = ()
     """What is worth a log line."""
+    doubtful: tuple[EvseKey, ...] = ()
+    """Who should be asked at once what he draws: a circuit above him is overloaded still, and his
+    station alone can tell whether he has not yet followed his cut, or others draw more by now."""
     phases: Mapping[EvseKey, tuple[Phase | None, ...]] = field(default_factory=dict)
     """Where the conductors of the EVSEs are whose phases the site file does not know; None: still
     unknown."""

@@ -93,9 +93,7 @@ class Steering:
         return any(self._held_until[node] > now for node in self._path(memory))
 
     def cut(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> list[Cut]:
-        """Bring everybody within his own maximum, and every conductor within its room."""
-        for memory in demanding:
-            memory.next_da = memory.at_most(memory.limit_da)
+        """Bring every conductor within its room; everybody's own maximum is kept already."""
         cut_at: dict[EvseMemory, int] = {}
         if any(memory.floor_da for memory in demanding):
             # What is told must fit as if all obeyed; and since some do not, the others give way.
@@ -157,9 +155,11 @@ class Steering:
             return
         self._shared = asked if is_obeyed else None
         self._shared_room, self._shared_at = room, now
-        for memory, share in self._allocate(demanding, demands, room.to_rise_da):
-            is_kept = 0 < share.limit_da <= memory.floor_da
-            memory.share = Share(memory.next_da, share.bound) if is_kept else share
+        for memory, found in self._allocate(demanding, demands, room.to_rise_da):
+            is_kept = 0 < found.limit_da <= memory.floor_da
+            share = Share(memory.next_da, found.bound) if is_kept else found
+            if share != memory.share:  # What is explained already need not be again.
+                memory.share = share
         if has_plans and is_obeyed:
             claimants = [
                 Claimant(m.demand, m.plan, m.share, not m.has_charged or m.has_just_begun(now))
@@ -167,7 +167,8 @@ class Steering:
             ]
             shares = self._departures.divide(room.to_rise_da, claimants, now)
             for memory, share in zip(demanding, shares, strict=True):
-                memory.share = share
+                if share != memory.share:
+                    memory.share = share
 
     def _is_still_so(self, room: Room, now: float) -> bool:
         if room.to_rise_da == self._shared_room.to_rise_da:
@@ -188,7 +189,11 @@ class Steering:
         Args:
             counted_da: for each node the highest that those who want current may draw now.
         """
-        rising = [memory for memory in demanding if self._may_rise(memory, now)]
+        rising = [
+            memory
+            for memory in demanding
+            if memory.next_da < memory.share.limit_da and self._may_rise(memory, now)
+        ]
         if not rising:
             return
         free_da = list(map(sub, room.to_rise_da, counted_da))
@@ -229,14 +234,15 @@ class Steering:
         for memory in idle:
             memory.next_da = 0
             minimum_da = memory.at_most(memory.minimum_da)
+            missing_da = max(0, minimum_da - min(memory.fixed_da))
             path = self._path(memory)
-            if minimum_da == 0 or any(room.now_da[n] - taken_da[n] < minimum_da for n in path):
+            if minimum_da == 0 or any(room.now_da[n] - taken_da[n] < missing_da for n in path):
                 continue
             if memory.limit_da == 0 and (memory.distrust or self.is_held(memory, now)):
                 continue
             memory.next_da = minimum_da
             for node in path:
-                taken_da[node] += minimum_da
+                taken_da[node] += missing_da
 
     def taken_da(self, demanding: Sequence[EvseMemory]) -> list[int]:
         """Return for each node what those who want current may have, or take anyway."""
@@ -251,8 +257,8 @@ class Steering:
         return self._sums(demanding, [memory.share.limit_da for memory in demanding])
 
     def _may_rise(self, memory: EvseMemory, now: float) -> bool:
-        missing_da = memory.share.limit_da - memory.next_da
-        if missing_da <= 0 or memory.next_da < memory.limit_da:
+        """Return whether who is below his share may go towards it now."""
+        if memory.next_da < memory.limit_da:
             return False
         if memory.next_da == 0:
             if memory.distrust is not None and memory.has_charged:
@@ -262,6 +268,7 @@ class Steering:
             return is_charging or not self.is_held(memory, now)
         if memory.distrust is not None or now - memory.changed_at < self._pace.rise_interval_s:
             return False
+        missing_da = memory.share.limit_da - memory.next_da
         is_worth_it = missing_da >= RISE_FROM_DA or memory.share.limit_da == memory.maximum_da
         return is_worth_it and not self.is_held(memory, now)
 
