@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway.adapters import machine, systemd
 from gateway.adapters.digital_input import watch_input
 from gateway.adapters.meter import poll_meters
+from gateway.adapters.meter_line import ModbusLines
 from gateway.adapters.schedule import run_schedule
 from gateway.adapters.store import open_store
 from gateway.assembly import Gateway
@@ -100,7 +101,7 @@ async def _run_until(
     meters = MeterNews(
         gateway.state, gateway.counters, gateway.parts.problem, gateway.unbalanced.set
     )
-    async with asyncio.TaskGroup() as group:
+    async with ModbusLines() as lines, asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(work)
             for work in (
@@ -108,8 +109,10 @@ async def _run_until(
                 _keep_house(gateway),
                 keeping.run(gateway.clock, gateway.wall_clock),
                 stop.wait() if gateway.commissioning else gateway.uplink.run(),
-                poll_meters(gateway.site, meters, clock=gateway.clock),
-                watch_input(gateway.site.grid_operator, gateway.grid_operator, gateway.clock),
+                poll_meters(gateway.site, meters, lines, clock=gateway.clock),
+                watch_input(
+                    gateway.site.grid_operator, gateway.grid_operator, lines.to, gateway.clock
+                ),
                 _keep_hours(gateway),
                 systemd.keep_watchdog_quiet(),
                 _serve_web(gateway, on_listening),

@@ -14,7 +14,7 @@ from gateway.cloud_profiles import CloudProfiles, RunningTransaction
 from gateway.commands import SetProfile
 from gateway.commissioning.observation import EvseSight, Sight
 from gateway.commissioning.procedure import Procedure
-from gateway.events import NOT_WANTING, ChargingState, ConnectorStatus
+from gateway.events import ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery
 from gateway.limiters import Limiters
 from gateway.profile_writes import ProfileWrites, kept_for
@@ -146,7 +146,7 @@ class SiteView:
         return EvseInput(
             key=key,
             is_reachable=self.state.stations[key.station_id].is_connected,
-            wants_current=is_running and evse.charging_state not in NOT_WANTING,
+            wants_current=evse.wants_current,
             believed_a=evse.believed_a,
             measured=evse.measured,
             measured_at=evse.measured_at,
@@ -176,11 +176,7 @@ class SiteView:
         return Sight(
             {name: m.reading for name, m in meters.items() if m.reading and m.is_healthy},
             {
-                EvseKey(name, evse_id): EvseSight(
-                    evse.transaction_id is not None and evse.charging_state not in NOT_WANTING,
-                    evse.limit_a,
-                    evse.measured,
-                )
+                EvseKey(name, evse_id): EvseSight(evse.wants_current, evse.limit_a, evse.measured)
                 for name, evse_id, evse in self.state.evse_states()
             },
         )

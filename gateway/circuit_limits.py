@@ -15,7 +15,9 @@ from gateway.writes import DeleteCircuitLimit, SaveCircuitLimit
 from load_balancer.inputs import Ceiling
 from load_balancer.reasons import Rule
 from site_config.circuit_tree import ratings
-from site_config.model import LimitWindow, Role, Site
+from site_config.circuits import LimitWindow
+from site_config.links import Role
+from site_config.model import Site
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RULES = {LimitSource.OPERATOR: Rule.OPERATOR, LimitSource.MQTT: Rule.MQTT}

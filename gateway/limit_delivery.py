@@ -32,7 +32,7 @@ from load_balancer.profiles import (
     RateUnit,
     SchedulePeriod,
 )
-from site_config.model import Evse
+from site_config.stations import Evse
 
 SAFE_PROFILE_ID = 1
 LIVE_PROFILE_ID = 100

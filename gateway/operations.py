@@ -22,7 +22,7 @@ from gateway.records import (
 )
 from load_balancer.inputs import EvseKey
 from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
-from site_config.model import Role
+from site_config.links import Role
 
 
 class NotAllowed(Exception):
@@ -85,7 +85,7 @@ class GridOperatorOperations(Protocol):
         source: DimmingSource,
         caller: Caller,
     ) -> DimmingCommand:
-        """Dim all charge points, durable on return; None: each to the floor, its least.
+        """Dim the charge points, durable on return; None: to their minimum.
 
         Raises NotAllowed for an `until` in the past or for a viewer.
         """

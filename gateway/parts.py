@@ -34,7 +34,9 @@ from gateway.status_board import StatusBoard
 from gateway.transactions import TransactionBooks
 from gateway.writes import SaveSetting
 from load_balancer.limiters.dimming import Dimming
-from site_config.model import Cloud, Ordering, Site, UnknownTokens
+from site_config.circuit_tree import dimmed_feeds
+from site_config.links import Cloud, Ordering, UnknownTokens
+from site_config.model import Site
 
 SERIAL_LENGTH = 25
 """chargePointSerialNumber and serialNumber, CiString25."""
@@ -211,14 +213,12 @@ def _dimming(site: Site, kept: Kept, at: datetime) -> Dimming | None:
     operator = site.grid_operator
     if operator is None:
         return None
-    points = sum(len(station.evses) for station in site.stations.values())
     has_contact = operator.input is not None
     commands = [c for c in kept.dimming if has_contact or c.source not in OBSERVED]
     heard = [row.value for row in kept.settings if row.key == HEARD]
     silent_s = (at - datetime.fromisoformat(heard[0])).total_seconds() if heard else 0.0
-    return Dimming(
-        points, operator.floor_w, operator.heartbeat_s, commands, silent_s=max(0.0, silent_s)
-    )
+    points = len(dimmed_feeds(site))
+    return Dimming(operator, points, commands, silent_s=max(0.0, silent_s))
 
 
 def _facts(site: Site, slots: SlotTable) -> dict[str, str]:

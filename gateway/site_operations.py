@@ -34,7 +34,7 @@ from gateway.trace import MessageTrace
 from gateway.upstream_view import KnownTransactions
 from gateway.writes import EditQuarantined, Release, SaveSetting, Write
 from load_balancer.inputs import EvseKey
-from site_config.model import Role
+from site_config.links import Role
 
 
 class Shelves(Protocol):

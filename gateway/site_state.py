@@ -13,18 +13,18 @@ from typing import Any
 
 from gateway.charging_wishes import ChargingWish
 from gateway.draws import Draws
-from gateway.events import ChargingState, ConnectorStatus
+from gateway.events import NOT_WANTING, ChargingState, ConnectorStatus
 from gateway.records import FoundPhases
 from load_balancer.decision import Decision, Turn
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PHASES, ZERO, Phase, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
 from site_config.fields import UNKNOWN
-from site_config.model import Evse, Site
+from site_config.model import Site
+from site_config.stations import Evse
 
 HISTORY_LENGTH = 3600
 """Points kept for the page's plot: an hour at one reading a second."""
-
 
 DEPTH_STEP = timedelta(seconds=30)
 DEPTH_LENGTH = 720
@@ -144,6 +144,15 @@ class EvseState:
     """What its driver wants; None: unknown."""
     error: str | None = None
     """What the station says is wrong, None: nothing."""
+
+    @property
+    def wants_current(self) -> bool:
+        return self.transaction_id is not None and self.charging_state not in NOT_WANTING
+
+    def drawn(self, now: float, at_most_s: float) -> PhaseCurrents | None:
+        """Return what it draws; None: it did not say so within so many seconds."""
+        is_fresh = self.measured_at is not None and now - self.measured_at <= at_most_s
+        return self.measured if is_fresh else None
 
 
 @dataclass(slots=True)

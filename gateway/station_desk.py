@@ -58,7 +58,7 @@ from gateway.station_samples import latest_draw
 from gateway.status_board import StatusBoard
 from gateway.writes import SaveSetting
 from load_balancer.inputs import EvseKey
-from site_config.model import Csms, OcppVersion
+from site_config.links import Csms, OcppVersion
 
 DRAWING_A = 1.0
 """Less on a conductor is the station's own meter, not a car."""

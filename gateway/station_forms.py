@@ -20,7 +20,7 @@ import orjson
 
 from gateway.writes import SaveSetting
 from load_balancer.profiles import ProfilePurpose, RateUnit
-from site_config.model import ChargingRateUnit, Station
+from site_config.stations import ChargingRateUnit, Station
 
 PREFIX = "model."
 """Of the settings that keep what models have proved."""

@@ -43,7 +43,8 @@ from load_balancer.reasons import Rule
 from load_balancer.steering import LIVE, Cut, Pace, Room, Steering
 from load_balancer.tally import Tally
 from load_balancer.turns import Turns, queue
-from site_config.model import OnLoss, Site
+from site_config.meters import OnLoss
+from site_config.model import Site
 
 __all__ = [
     "Balancer",

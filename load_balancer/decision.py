@@ -11,7 +11,7 @@ from load_balancer.inputs import EvseKey
 from load_balancer.phase_search import FoundWirings
 from load_balancer.phases import Phase, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import OnLoss
+from site_config.meters import OnLoss
 
 
 class Turn(NamedTuple):

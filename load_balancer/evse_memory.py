@@ -26,7 +26,7 @@ from load_balancer.learning import PhaseUse, UnusedOffer
 from load_balancer.phase_search import CalmLevels, PhaseSearch
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import OnLoss
+from site_config.meters import OnLoss
 
 SETTLE_S = 15.0
 """Once a limit is confirmed, the station acts on it within 10 s, and its vehicle follows within
@@ -90,7 +90,7 @@ class EvseMemory:
         """When it was last told another limit, or began to want one; when the vehicle follows
         that, or never will; when what it draws was last learnt from; until when it should go on,
         since it has just begun."""
-        self._is_confirmed, self._asked_at, self._heard_by = True, -inf, -inf
+        self._is_confirmed, self._asked_at = True, -inf
         self.reason: Reason | None = None
         self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
         self.has_charged = False
@@ -98,14 +98,14 @@ class EvseMemory:
 
         self.is_reachable = self.has_transaction = self.is_demanding = False
         """The last: its vehicle wants current, and it can be told how much."""
-        self.is_unheard = False
-        """It charges since before we began, and has not reported yet what it draws."""
+        self.is_unheard, self._heard_by = False, -inf
+        """It charges since before we began, and has not told yet what it draws of late; when its
+        word is waited for no longer."""
         self.energy_wh = self.waiting_since = 0.0
         self.ceiling = self._own_maximum
         """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
-        self._ceiling_da = 0
-        self.maximum_da = 0
-        """That, or less while a meter is lost."""
+        self._ceiling_da = self.maximum_da = 0
+        """The second: that, or less while a meter is lost."""
 
         self._use = PhaseUse(tuple(range(len(node.nodes))))
         self.search = PhaseSearch(node.wirings)
@@ -123,10 +123,9 @@ class EvseMemory:
 
         self.next_da = 0
         """The limit this step is about to tell."""
-        self.share = Share(0, None)
-        """Its fair share of what is free, whether it may have it yet or not."""
-        self._explained: Share | None = None
-        """The share that the reason speaks of."""
+        self.share = self._explained = Share(0, None)
+        """Its fair share of what is free, whether it may have it yet or not; and the one that the
+        reason speaks of."""
         self.distrust: Distrust | None = None
         """The meter above it that is not trusted."""
 

@@ -21,7 +21,7 @@ from load_balancer.decision import MeterBack, MeterLost
 from load_balancer.evse_memory import ROUNDING, SETTLE_S
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PhaseCurrents
-from site_config.model import Meter
+from site_config.meters import Meter
 
 GOOD_READINGS = 3
 """So many in a row until a meter that was lost, or never seen, is trusted."""

@@ -27,7 +27,8 @@ from gateway.ocpp.conversation import CALL_TIMEOUT_S
 from gateway.ocpp.frames import Call, Payload
 from gateway.ocpp.handshake import chosen_protocol, identity_of, is_authorized
 from site_config.addresses import host_and_port
-from site_config.model import Csms, OcppVersion, Station, Tls
+from site_config.links import Csms, OcppVersion, Tls
+from site_config.stations import Station
 
 MAX_MESSAGE_BYTES = 1 << 20
 BACKLOG = 1024

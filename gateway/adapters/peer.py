@@ -27,7 +27,7 @@ from gateway.ocpp.error_codes import ErrorCode
 from gateway.ocpp.frames import Call, CallError, CallResult, Payload
 from gateway.ocpp.schemas import Direction, Violation, validate_request, validate_response
 from gateway.ocpp.sloppiness import normalise
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 HANDLER_GRACE_S = 5.0
 """How long a call may still be worked on after its socket is gone; its answer is dropped."""

@@ -41,7 +41,7 @@ from gateway.ocpp.frames import (
     parse,
     serialize,
 )
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 CALL_TIMEOUT_S = 30.0
 MAX_WAITING_CALLS = 64

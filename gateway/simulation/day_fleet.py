@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from gateway.simulation.day_sessions import Session
 from load_balancer.inputs import EvseKey
 from site_config.circuit_tree import roots
-from site_config.model import Evse, Site, Station
+from site_config.model import Site
+from site_config.stations import Evse, Station
 
 
 class Fleet:

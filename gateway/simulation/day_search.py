@@ -15,7 +15,8 @@ from gateway.simulation.day_fleet import Fleet, with_rating
 from gateway.simulation.day_record import Figures, figures_of
 from gateway.simulation.day_sessions import Session
 from site_config.circuit_tree import roots
-from site_config.model import MINIMUM_CURRENT_A, Site
+from site_config.model import Site
+from site_config.stations import MINIMUM_CURRENT_A
 
 MOST_TIMES = 32
 """A connection that carries so many times the cars is not asked for more."""

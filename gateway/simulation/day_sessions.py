@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from load_balancer.inputs import EvseKey
 from site_config.errors import Mistake
-from site_config.model import MINIMUM_CURRENT_A, Evse, Site
+from site_config.model import Site
+from site_config.stations import MINIMUM_CURRENT_A, Evse
 
 MEANINGS = {
     "evse": "A station of the site file, or station/evse",

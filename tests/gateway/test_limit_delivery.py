@@ -22,7 +22,7 @@ from load_balancer.profiles import (
     RateUnit,
     SchedulePeriod,
 )
-from site_config.model import ChargingRateUnit, Evse, Station
+from site_config.stations import ChargingRateUnit, Evse, Station
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SAFE_A = 6.0

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from gateway.limit_delivery import LimitDelivery
 from gateway.profile_writes import BUDGET, WORN_RISE_INTERVAL_S, ProfileWrites, kept_for
 from gateway.station_forms import StationForms
-from site_config.model import Evse, Station
+from site_config.stations import Evse, Station
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR_S = 3600.0

@@ -52,7 +52,8 @@ from gateway.station_events import (
 )
 from gateway.transactions import TransactionBooks
 from gateway.writes import Enqueue, SaveToken
-from site_config.model import Site, UnknownTokens
+from site_config.links import UnknownTokens
+from site_config.model import Site
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 V16, V201 = "ocpp1.6", "ocpp2.0.1"

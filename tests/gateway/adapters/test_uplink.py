@@ -16,7 +16,7 @@ from gateway.outbox import Outbox
 from gateway.registration import BackOff, Registration
 from gateway.simulation.cloud import Cloud as SimulatedCloud
 from gateway.status_board import StatusBoard
-from site_config.model import Cloud
+from site_config.links import Cloud
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 AT_ONCE = BackOff(0.01, 0.0, 0)

@@ -1,10 +1,14 @@
 """A fuse may bear an overload for a while; then cars are cut, and nothing rises into it."""
 
+from math import ceil, floor
+
+import pytest
+
 from load_balancer.fuse_curves import FuseCurve, ThermalBudget
 from load_balancer.limiters.fuse_allowance import BUDGET_SHARE, FuseAllowance
 from load_balancer.phases import PhaseCurrents
 from load_balancer.reasons import Rule
-from site_config.model import Allowance
+from site_config.circuits import Allowance
 from tests.load_balancer.plant import World, one_circuit
 
 RATING = (60.0, 60.0, 60.0)
@@ -23,7 +27,7 @@ def extra_after(seconds, currents, config=B_FIFTH, rest_s=COLD_S):
     for second in range(rest_s):
         allowance.extra_a(REST, float(second))
     for second in range(seconds + 1):
-        extra = allowance.extra_a(currents, float(rest_s + second))
+        extra = allowance.extra_a(currents, float(rest_s - 1 + second))
     return extra
 
 
@@ -34,17 +38,27 @@ def test_at_a_start_nobody_knows_how_warm_a_fuse_is():
 
 
 def test_below_its_rating_a_fuse_offers_the_whole_allowance():
-    assert extra_after(3600, PhaseCurrents(59, 59, 59)) == PhaseCurrents(12, 12, 12)
+    assert extra_after(3600, PhaseCurrents(59, 59, 59), B_FIFTH) == PhaseCurrents(12, 12, 12)
 
 
-def test_the_allowance_of_a_phase_ends_when_its_part_of_the_budget_is_used():
-    trips_after_s = FuseCurve.mcb_b(60).trips_after_s(72)
+@pytest.mark.parametrize(
+    ("config", "curve", "current_a"),
+    [
+        pytest.param(B_FIFTH, FuseCurve.mcb_b, 72, id="MCB"),
+        pytest.param(Allowance(curve="gG", excess=0.45), FuseCurve.gg, 80, id="gG"),
+    ],
+)
+def test_the_allowance_of_a_phase_ends_when_its_part_of_the_budget_is_used(
+    config, curve, current_a
+):
+    borne_s = BUDGET_SHARE * curve(60).at_earliest().trips_after_s(current_a)
 
-    before = extra_after(int(BUDGET_SHARE * trips_after_s * 0.9), PhaseCurrents(72, 0, 0))
-    after = extra_after(int(BUDGET_SHARE * trips_after_s * 1.1), PhaseCurrents(72, 0, 0))
+    before = extra_after(floor(borne_s), PhaseCurrents(current_a, 0, 0), config)
+    after = extra_after(ceil(borne_s), PhaseCurrents(current_a, 0, 0), config)
 
-    assert before == PhaseCurrents(12, 12, 12)
-    assert after == PhaseCurrents(0, 12, 12)
+    extra_a = 60 * config.excess
+    assert before == pytest.approx((extra_a, extra_a, extra_a))
+    assert after == pytest.approx((0, extra_a, extra_a))
 
 
 def test_a_silent_meter_leaves_no_allowance():
