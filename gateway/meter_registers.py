@@ -5,10 +5,10 @@ about transactions.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from gateway.events import ENERGY_REGISTER, MeterValue, SampledValue
+from gateway.frozen import frozen
 from gateway.ocpp.meter_values import LARGEST_MULTIPLIER
 
 _WH_PER_UNIT = {"wh": Decimal(1), "kwh": Decimal(1000)}
@@ -18,7 +18,7 @@ _OUTLET = (None, "Outlet")
 """Location defaults to Outlet (1.6 §7.43 SampledValue; 2.0.1 SampledValueType)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registers:
     """What a message says about the energy register, Wh; None: it does not say."""
 

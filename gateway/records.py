@@ -17,6 +17,7 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
+from gateway.frozen import frozen
 from gateway.journal import JournalEntry
 from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
 from load_balancer.limiters.quarter_hour import QuarterEnergy
@@ -37,7 +38,7 @@ class Slot:
     """No longer in the site file: reported Unavailable upstream."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transaction:
     """From authorized or plugged to ended, as billed. Kept after its end."""
 
@@ -101,7 +102,7 @@ SayableEvent = TransactionChanged | MetersSampled | SecurityEventOccurred
 OutboxEvent = SayableEvent | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutboxRow:
     """One event the cloud has not confirmed. The event carries upstream EVSE numbers."""
 
@@ -205,12 +206,12 @@ class SaveSlot:
     slot: Slot
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaveTransaction:
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Enqueue:
     row: OutboxRow
 
@@ -222,7 +223,7 @@ class EnqueueAgain:
     row: OutboxRow
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MarkSent:
     """Before a CALL leaves: what it says and which rows it carries (the first is the head)."""
 
@@ -253,7 +254,7 @@ class CountAttempt:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirm:
     """The cloud has them: remember the way they went, and delete. Twice is harmless."""
 
@@ -412,7 +413,7 @@ class SaveAvailability:
     is_operational: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaveSetting:
     """One word of state with no table of its own: a configuration key the cloud changed."""
 
