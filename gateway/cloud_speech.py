@@ -1,8 +1,8 @@
 """Saying one thing to the cloud, and what its answer changes. Handed what it awaits.
 
 Order of a billing CALL: marked in the store as sent, with its bytes; sent; answered; its verdict
-stored; its rows forgotten. The last is committed together with the next mark, one fsync a CALL: a
-power cut in between sends the same bytes once more.
+stored; its rows forgotten. The last is committed together with the next mark, one fsync a CALL, or
+alone when none follows soon: a power cut in between sends the same bytes once more.
 
 `now` is monotonic seconds.
 """
@@ -36,6 +36,8 @@ from gateway.upstream_view import cloud_number, for_cloud, may_send
 
 NOT_SAYABLE = (InvalidMessage, LookupError, TypeError, ValueError)
 """What a codec raises for an event its version has no words for: ours to log, not the cloud's."""
+SETTLE_S = 0.1
+"""How long what the cloud has confirmed waits for the next mark."""
 TOKEN_WAIT_S = 5.0
 """How long a lane waits before it is looked at again whose Start has no token yet."""
 
@@ -69,6 +71,8 @@ class CloudSpeech:
         self._log = log
         self._confirmations: list[Write] = []
         """Not yet committed: they travel with the next mark."""
+        self.settle_at: float | None = None
+        """When they are to be committed without one, monotonic; None: there are none."""
         self._numbered: GiveBackSeqNo | None = None
         """What takes back the seqNo of the message that leaves for the first time."""
 
@@ -80,10 +84,13 @@ class CloudSpeech:
             await self._tell(saying, saying.event, codec, call)
 
     async def settle_down(self) -> None:
-        """Commit what waits for company; called when there is nothing to say."""
-        if self._confirmations:
-            writes, self._confirmations = self._confirmations, []
+        """Commit what waits for company, should any."""
+        if writes := self._taken_confirmations():
             await self._around.commit(writes)
+
+    def _taken_confirmations(self) -> list[Write]:
+        taken, self._confirmations, self.settle_at = self._confirmations, [], None
+        return taken
 
     # What is not kept.
 
@@ -180,8 +187,7 @@ class CloudSpeech:
         mark = self._station.outbox.mark_sent(
             batch, unique_id, sent, codec.version, next_seq_no=next_seq_no, at=self._at()
         )
-        writes, self._confirmations = [*self._confirmations, mark], []
-        await self._around.commit(writes)
+        await self._around.commit([*self._taken_confirmations(), mark])
 
     async def _learn(self, batch: Batch, answer: Judged) -> None:
         """Store the cloud's number and verdict before the row that brought them is forgotten."""
@@ -222,6 +228,7 @@ class CloudSpeech:
 
     def _confirm(self, batch: Batch) -> None:
         self._confirmations.extend(self._station.outbox.confirmed(batch, self._at()))
+        self.settle_at = self._clock() + SETTLE_S
         event = batch.event
         is_over = isinstance(event, TransactionChanged) and event.event_type is EventType.ENDED
         if is_over and batch.transaction is not None:
@@ -235,8 +242,7 @@ class CloudSpeech:
         await self._give_up(batch, writes)
 
     async def _give_up(self, batch: Batch, writes: list[Write]) -> None:
-        pending, self._confirmations = self._confirmations, []
-        await self._around.commit([*pending, *writes])
+        await self._around.commit([*self._taken_confirmations(), *writes])
         for write in writes:
             if isinstance(write, Quarantine):
                 self._log(
