@@ -126,6 +126,8 @@ def _shift_within(
     transaction: Transaction, told_at: datetime, now_utc: datetime, error_s: float | None
 ) -> float:
     ahead_s = (told_at - now_utc).total_seconds()
+    if abs(ahead_s + transaction.clock_shift_s) <= TOLERANCE_S:
+        return transaction.clock_shift_s
     began_s = (transaction.started_at - now_utc).total_seconds()
     shifts = [transaction.clock_shift_s]
     if transaction.started_told_at != transaction.started_at:  # it was checked

@@ -67,8 +67,8 @@ def _age_s(at: datetime, now_utc: datetime) -> float:
 def _currents(samples: Iterable[SampledValue], phases: int) -> PhaseCurrents | None:
     by_conductor: dict[int, float] = {}
     for_all: float | None = None
-    for sample in samples:
-        if sample.measurand != "Current.Import" or sample.location not in OUTLET:
+    for sample in [sample for sample in samples if sample.measurand == "Current.Import"]:
+        if sample.location not in OUTLET:
             continue
         current_a = _number(sample)
         if current_a is None or sample.phase == "N":
