@@ -30,7 +30,14 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import Codec, Message
 from gateway.ocpp.frames import Payload
-from gateway.records import GiveBackSeqNo, Quarantine, Transaction, Unreadable, Write
+from gateway.records import (
+    GiveBackSeqNo,
+    Quarantine,
+    SayableEvent,
+    Transaction,
+    Unreadable,
+    Write,
+)
 from gateway.station_events import Followup, Surroundings, settle
 from gateway.upstream_view import cloud_number, for_cloud, may_send
 
@@ -128,16 +135,17 @@ class CloudSpeech:
 
     async def _bill(self, batch: Batch, codec: Codec, call: CloudCall) -> None:
         outbox, self._numbered = self._station.outbox, None
-        if isinstance(batch.event, Unreadable):
-            await self._refused(batch, UNREADABLE, batch.event.why)
+        event = batch.event
+        if isinstance(event, Unreadable):
+            await self._refused(batch, UNREADABLE, event.why)
             return
         if not may_send(self._around.books, batch.rows[0], codec.version):
             outbox.postponed(batch, self._clock() + TOKEN_WAIT_S)
             return
         try:
-            message = self._message(batch, codec)
+            message = self._message(batch, event, codec)
             if message is None:  # this version has no word for it
-                self._confirm(batch)
+                self._confirm(batch, event)
                 return
             action, payload = message
             unique_id = str(uuid4())
@@ -155,8 +163,8 @@ class CloudSpeech:
         except NOT_SAYABLE as error:
             await self._refused(batch, "FormatViolation", f"not sent: {error}")
         else:
-            await self._learn(batch, answer if isinstance(answer, Judged) else Judged())
-            self._confirm(batch)
+            await self._learn(batch, event, answer if isinstance(answer, Judged) else Judged())
+            self._confirm(batch, event)
 
     async def unanswered(self, batch: Batch) -> None:
         """Count an attempt: the cloud was connected, and silent beyond its time."""
@@ -168,11 +176,11 @@ class CloudSpeech:
         size = 0 if batch.sent is None else len(batch.sent)
         await self._refused(batch, TOO_BIG, f"{size or estimated_bytes(batch.event)} bytes")
 
-    def _message(self, batch: Batch, codec: Codec) -> Message | None:
+    def _message(self, batch: Batch, event: SayableEvent, codec: Codec) -> Message | None:
         if batch.sent is not None:
             action, payload = orjson.loads(batch.sent)
             return action, payload
-        event = for_cloud(self._around.books, batch.event, batch.transaction, codec.version)
+        event = for_cloud(self._around.books, event, batch.transaction, codec.version)
         transaction = self._transaction(batch)
         return codec.serialize_event(event, cloud_number(transaction) if transaction else None)
 
@@ -189,9 +197,9 @@ class CloudSpeech:
         )
         await self._around.commit([*self._taken_confirmations(), mark])
 
-    async def _learn(self, batch: Batch, answer: Judged) -> None:
+    async def _learn(self, batch: Batch, event: SayableEvent, answer: Judged) -> None:
         """Store the cloud's number and verdict before the row that brought them is forgotten."""
-        event, transaction = batch.event, self._transaction(batch)
+        transaction = self._transaction(batch)
         if not isinstance(event, TransactionChanged) or transaction is None:
             return
         number, books = transaction.number, self._around.books
@@ -226,10 +234,9 @@ class CloudSpeech:
         for followup in followups:
             await self._follow_up(followup)
 
-    def _confirm(self, batch: Batch) -> None:
+    def _confirm(self, batch: Batch, event: SayableEvent) -> None:
         self._confirmations.extend(self._station.outbox.confirmed(batch, self._at()))
         self.settle_at = self._clock() + SETTLE_S
-        event = batch.event
         is_over = isinstance(event, TransactionChanged) and event.event_type is EventType.ENDED
         if is_over and batch.transaction is not None:
             self._around.books.delivered(batch.transaction)
