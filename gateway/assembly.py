@@ -342,7 +342,10 @@ class Gateway:
         self.wake_cloud()
 
     def _turn(self, station_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(station_id, asyncio.Lock())
+        lock = self._locks.get(station_id)
+        if lock is None:
+            lock = self._locks[station_id] = asyncio.Lock()
+        return lock
 
 
 async def _together(works: Iterable[Coroutine[Any, Any, StatusAnswer]]) -> list[StatusAnswer]:

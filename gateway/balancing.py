@@ -139,7 +139,8 @@ class SiteView:
 
     def _evse(self, key: EvseKey, evse: EvseState, now: float, at: datetime) -> EvseInput:
         is_running = evse.transaction_id is not None
-        evse.believed_a = self.deliveries[key].believed_a(now)
+        delivery = self.deliveries[key]
+        evse.believed_a = delivery.believed_a(now)
         evse.wish = self.wishes.of(key)
         delivered_wh = (evse.energy_wh or 0.0) if is_running else 0.0
         need = self.wishes.need(key, delivered_wh, now, at)
@@ -152,9 +153,9 @@ class SiteView:
             measured_at=evse.measured_at,
             ceilings=tuple(self._ceilings(key, evse, at)),
             energy_wh=delivered_wh,
-            minimum_a=self.deliveries[key].minimum_a,
+            minimum_a=delivery.minimum_a,
             has_transaction=is_running and evse.charging_state is not ChargingState.IDLE,
-            step_a=self.deliveries[key].step_a,
+            step_a=delivery.step_a,
             departs_at=need.departs_at,
             energy_wanted_wh=need.energy_wanted_wh,
         )

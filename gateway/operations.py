@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.charging_wishes import ChargingWish
+from gateway.frozen import frozen
 from gateway.journal import JournalEntry, JournalQuery
 from gateway.journey import Journey
 from gateway.records import (
@@ -41,7 +42,7 @@ class Caller:
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TraceEntry:
     """One OCPP frame as it passed a socket; passwords and keys removed."""
 

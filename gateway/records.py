@@ -17,6 +17,7 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
+from gateway.frozen import frozen
 from load_balancer.phases import Phase
 from load_balancer.profiles import ChargingProfile
 
@@ -35,7 +36,7 @@ class Slot:
     """No longer in the site file: reported Unavailable upstream."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transaction:
     """From authorized or plugged to ended, as billed. Kept after its end."""
 
@@ -99,7 +100,7 @@ SayableEvent = TransactionChanged | MetersSampled | SecurityEventOccurred
 OutboxEvent = SayableEvent | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutboxRow:
     """One event the cloud has not confirmed. The event carries upstream EVSE numbers."""
 

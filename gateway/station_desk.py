@@ -32,6 +32,7 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
+from gateway.limit_delivery import LimitDelivery
 from gateway.ocpp.codec import codec_for
 from gateway.ocpp.frames import Payload
 from gateway.records import Transaction
@@ -259,6 +260,7 @@ class StationDesk:
         if evse is None or not event.meter_values:
             return
         config = self._state.site.stations[station_id].evses[evse_id]
+        delivery = self._deliveries[EvseKey(station_id, evse_id)]
         draw = latest_draw(
             event.meter_values,
             self._around.clock_utc(),
@@ -272,31 +274,31 @@ class StationDesk:
             was_above = _is_above_limit(evse)
             evse.measured = draw.currents
             evse.measured_at = measured_at
-            self._doubt_safe_default(station_id, evse_id, max(draw.currents), measured_at)
-            if self._deliveries[EvseKey(station_id, evse_id)].drew(max(draw.currents), measured_at):
+            highest_a = max(draw.currents)
+            self._doubt_safe_default(station_id, delivery, highest_a, measured_at)
+            if delivery.drew(highest_a, measured_at):
                 self._notify.log(
                     f"station.does_not_pause station={station_id} evse={evse_id} limit_a=0.0 "
-                    f'measured_a={max(draw.currents):.1f} action="says 1 A instead"'
+                    f'measured_a={highest_a:.1f} action="says 1 A instead"'
                 )
             phases = sum([current_a >= DRAWING_A for current_a in draw.currents])
             if phases and evse.transaction_id is not None:
-                self._deliveries[EvseKey(station_id, evse_id)].drawn_on(phases)
+                delivery.drawn_on(phases)
             if _is_above_limit(evse) and not was_above:
                 self._notify.balancer()
 
     def _doubt_safe_default(
-        self, station_id: str, evse_id: int, current_a: float, at: float
+        self, station_id: str, delivery: LimitDelivery, current_a: float, at: float
     ) -> None:
-        delivery = self._deliveries[EvseKey(station_id, evse_id)]
         station = self._state.stations[station_id]
         if station.safe_default_doubt is None and delivery.drew_above_safe(current_a, at):
             station.safe_default_doubt = (
-                f"EVSE {evse_id} drew {current_a:.1f} A where only the safe current of "
+                f"EVSE {delivery.evse_id} drew {current_a:.1f} A where only the safe current of "
                 f"{delivery.safe_current_a:g} A was in force"
             )
             station.notes.append(station.safe_default_doubt)
             self._notify.log(
-                f"station.above_safe station={station_id} evse={evse_id} "
+                f"station.above_safe station={station_id} evse={delivery.evse_id} "
                 f"measured_a={current_a:.1f} safe_a={delivery.safe_current_a:.1f}"
             )
 

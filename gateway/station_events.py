@@ -42,6 +42,7 @@ from gateway.events import (
     TimeTold,
     TransactionChanged,
 )
+from gateway.frozen import frozen
 from gateway.outcomes import Outcome
 from gateway.records import Transaction
 from gateway.sampling import Sampling
@@ -91,7 +92,7 @@ class StopAtStation:
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransactionMoved:
     """A transaction began, went on or ended; for the read model and the balancer."""
 
@@ -126,7 +127,7 @@ Followup = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     answer: Answer
     followups: tuple[Followup, ...] = ()

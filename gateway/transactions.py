@@ -13,7 +13,7 @@ Pure: `now_utc` is an argument, numbers and UUIDs come from what it is built wit
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -343,20 +343,18 @@ class TransactionBooks:
             is_cloud_connected=is_cloud_connected,
             table=self._table,
             slots=self._slots,
-            remote_starts=self.remote.starts,
-            remote_stops=self.remote.stops,
-            numbers=self._numbers(),
+            remote=self.remote,
+            new_number=self._give_number,
             row_ids=self._row_ids,
-            uuids=iter(self._new_uuid, None),
+            new_uuid=self._new_uuid,
             next_number=self._next_number,
             is_strict=self._is_strict,
             station_message_id=message_id,
         )
 
-    def _numbers(self) -> Iterator[int]:
-        while True:
-            self._next_number += 1
-            yield self._next_number - 1
+    def _give_number(self) -> int:
+        self._next_number += 1
+        return self._next_number - 1
 
     def _put(self, transaction: Transaction) -> None:
         # A row may have left while the commit was under way: seqNo only ever rises.

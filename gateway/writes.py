@@ -7,6 +7,7 @@ Knows neither SQL nor files. Instants are aware UTC datetimes.
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.frozen import frozen
 from gateway.journal import JournalEntry
 from gateway.records import (
     CircuitLimit,
@@ -28,12 +29,12 @@ class SaveSlot:
     slot: Slot
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaveTransaction:
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Enqueue:
     row: OutboxRow
 
@@ -45,7 +46,7 @@ class EnqueueAgain:
     row: OutboxRow
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MarkSent:
     """Before a CALL leaves: what it says and which rows it carries (the first is the head)."""
 
@@ -76,7 +77,7 @@ class CountAttempt:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirm:
     """The cloud has them: remember the way they went, and delete. Twice is harmless."""
 
@@ -248,7 +249,7 @@ class SaveAvailability:
     is_operational: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaveSetting:
     """One word of state with no table of its own: a configuration key the cloud changed."""
 

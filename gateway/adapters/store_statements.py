@@ -32,9 +32,16 @@ def maybe_seconds(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
 
 
-def upsert(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
-    """Return an INSERT that, for a key that exists, updates: unlike REPLACE it deletes nothing."""
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
+def upsert(
+    table: str, columns: Sequence[str], key: Sequence[str], fixed: Sequence[str] = ()
+) -> str:
+    """Return an INSERT that, for a key that exists, updates: unlike REPLACE it deletes nothing.
+
+    The `fixed` columns stay as they were inserted: an index is written anew if any of its columns
+    is assigned to, though the value be the same.
+    """
+    changing = [column for column in columns if column not in (*key, *fixed)]
+    updates = ", ".join(f"{column} = excluded.{column}" for column in changing)
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names are constants
         f"VALUES ({', '.join('?' * len(columns))}) "

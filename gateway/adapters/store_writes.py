@@ -1,6 +1,7 @@
 """What each `Write` does to the tables, as SQL statements. Touches no file itself.
 
-`SaveTransaction`, `SaveSlot` and their like replace the whole row: the caller's is the truth.
+`SaveTransaction`, `SaveSlot` and their like replace the whole row: the caller's is the truth. Only
+what a transaction is called, where and when it began stays as it was first said.
 """
 
 import json
@@ -77,6 +78,7 @@ def gathered(groups: Iterable[list[Statement]]) -> Iterator[Statement]:
     nobody knows of it before it is committed. Bodies are squeezed here, beside whatever else runs.
     """
     rows: dict[str, list[tuple[Any, ...]]] = {
+        _SAVE_RUNNING: [],
         _SAVE_TRANSACTION: [],
         _ENQUEUE: [],
         _SAVE_SETTING: [],
@@ -153,11 +155,21 @@ OUTBOX_COLUMNS = (
 )
 
 _SAVE_SLOT = upsert("slots", ("cloud_evse", "station_id", "evse_id", "is_removed"), ("cloud_evse",))
-# A seqNo is given while other changes of the transaction wait for the disk: it only ever rises.
-_SAVE_TRANSACTION = upsert("transactions", TRANSACTION_COLUMNS, ("number",)).replace(
-    "next_seq_no = excluded.next_seq_no",
-    "next_seq_no = max(next_seq_no, excluded.next_seq_no)",
-)
+
+
+def _save_transactions(*fixed: str) -> str:
+    # A seqNo is given while other changes of the transaction wait for the disk: it only ever rises.
+    return upsert("transactions", TRANSACTION_COLUMNS, ("number",), fixed).replace(
+        "next_seq_no = excluded.next_seq_no",
+        "next_seq_no = max(next_seq_no, excluded.next_seq_no)",
+    )
+
+
+_SINCE_IT_BEGAN = TRANSACTION_COLUMNS[1:8]
+"""From `uuid` to `station_transaction_id`."""
+_SAVE_TRANSACTION = _save_transactions(*_SINCE_IT_BEGAN)
+# What runs has never ended. With every message: its indexes are three of seven pages to write.
+_SAVE_RUNNING = _save_transactions(*_SINCE_IT_BEGAN, "ended_at")
 _ENQUEUE = (
     "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline, "
     "station_message_id, kind, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -217,7 +229,7 @@ def _save_transaction(write: SaveTransaction) -> list[Statement]:
     t = write.transaction
     return [
         (
-            _SAVE_TRANSACTION,
+            _SAVE_RUNNING if t.ended_at is None else _SAVE_TRANSACTION,
             (
                 t.number,
                 t.uuid,

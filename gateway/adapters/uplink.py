@@ -107,6 +107,7 @@ class Uplink:
                     await self._recover()
                     must_recover = False
                 reason = await self._connection()
+                await self._dialogue.speech.settle_down()  # the next mark may be hours away
             except StoreFailed as error:
                 reason, must_recover = f"the disk fails: {error}", True
             wait_s = self._station.lost(self._clock())

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from gateway.errors import Unavailable
+from gateway.frozen import frozen
 from gateway.ocpp.error_codes import MAX_DESCRIPTION_LENGTH, ErrorCode, spelled
 from gateway.ocpp.frames import (
     CALL_ERROR,
@@ -64,14 +65,14 @@ CODE_OF_FAULT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallReceived:
     """The peer asks something; answer with `reply` or `reject`, or `withhold` the answer."""
 
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallFinished:
     """Our call was answered, refused, or (`answer is None`) not answered in time or readably."""
 

@@ -191,6 +191,14 @@ FOR_EVER = replace(LIMIT, source=LimitSource.MQTT, until=None)
             id="an ended transaction is known for late words of its station",
         ),
         pytest.param(
+            [
+                SaveTransaction(transaction(7)),
+                SaveTransaction(transaction(7, started_at=LATER, register_last_wh=5.0)),
+            ],
+            {"running": (transaction(7, register_last_wh=5.0),), "next_transaction_number": 8},
+            id="when a transaction began stays as it was first said",
+        ),
+        pytest.param(
             [SaveTransaction(transaction(7, ended_at=LATER)), Enqueue(row(1, transaction=7))],
             {
                 "running": (transaction(7, ended_at=LATER),),
