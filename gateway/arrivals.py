@@ -92,6 +92,7 @@ class Arrivals:
         elif self._told.get(name) != self._wishes():
             await self._pass_on(name)
         await self._catch_up(name)
+        del self._under_way[name]  # still ours: a newer one, or a loss, would have cancelled us
 
     async def _set_up(self, name: str) -> None:
         site, wishes = self._state.site, self._wishes()
@@ -165,5 +166,5 @@ class Arrivals:
 
     def _note(self, name: str, notes: list[str]) -> None:
         for note in notes:
-            self._state.stations[name].notes.append(note)
+            self._state.stations[name].note(note)
             self._log(f'station.note station={name} note="{note}"')

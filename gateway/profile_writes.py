@@ -4,8 +4,6 @@ Many stations keep profiles in flash, a hundred thousand writes to a block. Cuts
 back; but over the budget rises and refreshes become rarer. `now` is monotonic seconds.
 """
 
-from collections import deque
-
 BUDGET = 6_000
 """A day for one station: a refresh every thirty seconds for two EVSEs that charge all day."""
 BUCKET_S = 3600.0
@@ -19,7 +17,7 @@ class ProfileWrites:
     """One station's, shared by its EVSEs."""
 
     def __init__(self) -> None:
-        self._buckets: deque[tuple[int, int]] = deque()
+        self._buckets: list[tuple[int, int]] = []
         """(hour, writes in it), oldest first."""
         self._total = 0
 
@@ -36,7 +34,7 @@ class ProfileWrites:
         """Return how many left within the last day, to the hour."""
         oldest = int(now // BUCKET_S) - DAY_BUCKETS
         while self._buckets and self._buckets[0][0] <= oldest:
-            self._total -= self._buckets.popleft()[1]
+            self._total -= self._buckets.pop(0)[1]
         return self._total
 
     def is_worn(self, now: float) -> bool:

@@ -153,7 +153,7 @@ class StationDesk:
     def _placed(self, station_id: str, event: Event) -> Event:
         event, notes = self.clocks.placed(station_id, event, self._around.clock_utc())
         for note in notes:
-            self._state.stations[station_id].notes.append(note)
+            self._state.stations[station_id].note(note)
             self._notify.log(note)
         return event
 
@@ -285,7 +285,7 @@ class StationDesk:
                 f"EVSE {evse_id} drew {current_a:.1f} A where only the safe current of "
                 f"{delivery.safe_current_a:g} A was in force"
             )
-            station.notes.append(station.safe_default_doubt)
+            station.note(station.safe_default_doubt)
             self._notify.log(
                 f"station.above_safe station={station_id} evse={evse_id} "
                 f"measured_a={current_a:.1f} safe_a={delivery.safe_current_a:.1f}"
