@@ -131,10 +131,9 @@ class Arrivals:
             wanted = self._availability.wanted(evse.cloud_evse)
             if wanted is not None:
                 await self._ask(name, ChangeAvailability(wanted, evse_id))
-        for transaction in self._books.refused():
-            if transaction.station_id == name:
-                self._books.remote.stop_asked(transaction.number)
-                await self._ask(name, RequestStop(transaction.station_transaction_id))
+        for transaction in self._books.refused(name):
+            self._books.remote.stop_asked(transaction.number)
+            await self._ask(name, RequestStop(transaction.station_transaction_id))
 
     async def _ask(self, name: str, command: Command) -> None:
         try:

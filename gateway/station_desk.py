@@ -100,6 +100,7 @@ class StationDesk:
         self._abandoned = Abandoned(
             Patience(csms.close_free_after_s, csms.close_silent_after_s),
             running=around.books.running,
+            running_at=around.books.running_at,
             is_here=lambda name: state.stations[name].is_connected,
             is_in_site=lambda name, evse: (
                 name in state.stations and evse in state.stations[name].evses
@@ -220,11 +221,8 @@ class StationDesk:
 
     def _evse_of(self, station_id: str, event: TransactionChanged) -> int:
         """Return the EVSE of an event that names none; 0 when nobody can tell."""
-        for transaction in self._around.books.running():
-            if (transaction.station_id, transaction.station_transaction_id) == (
-                station_id,
-                event.transaction_id,
-            ):
+        for transaction in self._around.books.running_at(station_id):
+            if transaction.station_transaction_id == event.transaction_id:
                 return transaction.evse_id
         return 0
 
