@@ -182,7 +182,7 @@ class StationDesk:
         for delivery in self._deliveries.of(station_id):
             delivery.connected()
         self._statuses.station_back(self._numbers(station_id))
-        self._changed()
+        self._notify.cloud()
 
     def disconnected(self, station_id: str) -> None:
         station = self._state.stations[station_id]
@@ -191,7 +191,7 @@ class StationDesk:
         for delivery in self._deliveries.of(station_id):
             delivery.lost()
         self._statuses.station_lost(self._numbers(station_id), self._clock())
-        self._changed()
+        self._notify.cloud()
 
     def _numbers(self, station_id: str) -> list[int]:
         return [evse.cloud_evse for evse in self._state.stations[station_id].evses.values()]
@@ -231,6 +231,7 @@ class StationDesk:
         if evse is None:
             return
         self._abandoned.status(station_id, event, self._clock(), self._around.clock_utc())
+        before = evse.status, evse.charging_state
         evse.status, evse.connector_id = event.status, event.connector_id
         if event.charging_state is not None or event.status is not ConnectorStatus.OCCUPIED:
             evse.charging_state = event.charging_state
@@ -239,7 +240,8 @@ class StationDesk:
         self._deliveries[key].is_plugged = is_plugged(event.status)
         if event.status is ConnectorStatus.AVAILABLE and evse.transaction_id is None:
             evse.measured = evse.measured_at = None
-        self._notify.balancer()
+        if (evse.status, evse.charging_state) != before:
+            self._notify.balancer()
 
     def _observe_draw(
         self, station_id: str, evse_id: int, event: MetersSampled | TransactionChanged
@@ -403,10 +405,6 @@ class StationDesk:
     def _evse_state(self, transaction: Transaction) -> EvseState | None:
         station = self._state.stations.get(transaction.station_id)
         return station.evses.get(transaction.evse_id) if station else None
-
-    def _changed(self) -> None:
-        self._notify.cloud()
-        self._notify.balancer()
 
 
 def _is_above_limit(evse: EvseState) -> bool:
