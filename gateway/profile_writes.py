@@ -4,7 +4,6 @@ Many stations keep profiles in flash, a hundred thousand writes to a block. Cuts
 back; but over the budget rises and refreshes become rarer. `now` is monotonic seconds.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -30,7 +29,7 @@ class ProfileWrites:
     """One station's, shared by its EVSEs."""
 
     def __init__(self) -> None:
-        self._buckets: deque[tuple[int, int]] = deque()
+        self._buckets: list[tuple[int, int]] = []
         """(hour, writes in it), oldest first."""
         self._total = 0
         self._kept_total, self._kept_at = 0, 0.0
@@ -65,7 +64,7 @@ class ProfileWrites:
         """Return how many left within the last day, to the hour."""
         oldest = _hour(now) - DAY_BUCKETS
         while self._buckets and self._buckets[0][0] <= oldest:
-            self._total -= self._buckets.popleft()[1]
+            self._total -= self._buckets.pop(0)[1]
         return self._total
 
     def is_worn(self, now: float) -> bool:

@@ -119,7 +119,7 @@ class Rounds:
         if doubt is not None:
             station = self.state.stations[key.station_id]
             station.safe_default_doubt = doubt
-            station.notes.append(doubt)
+            station.note(doubt)
             self.log(f'station.note station={key.station_id} note="{doubt}"')
 
     def _complain(self, key: EvseKey, command: SetProfile, reason: str) -> None:

@@ -29,6 +29,8 @@ HISTORY_LENGTH = 3600
 DEPTH_STEP = timedelta(seconds=30)
 DEPTH_LENGTH = 720
 """Six hours."""
+NOTES_KEPT = 20
+"""Of each station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,12 @@ class StationState:
     speaks against it."""
     profile_writes: int = 0
     """Charging profiles sent to it within a day: its flash wears out."""
-    notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    notes: tuple[str, ...] = ()
     """What it does that it should not (mended payloads, ignored limits), for the page."""
+
+    def note(self, what: str) -> None:
+        """Add to `notes`; the newest are kept."""
+        self.notes = (*self.notes, what)[-NOTES_KEPT:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class StationDesk:
         self._abandoned = Abandoned(
             Patience(csms.close_free_after_s, csms.close_silent_after_s),
             running=around.books.running,
+            running_at=around.books.running_at,
             is_here=lambda name: state.stations[name].is_connected,
             is_in_site=lambda name, evse: (
                 name in state.stations and evse in state.stations[name].evses
@@ -163,7 +164,7 @@ class StationDesk:
     def _placed(self, station_id: str, event: Event) -> Event:
         event, notes = self.clocks.placed(station_id, event, self._around.clock_utc())
         for note in notes:
-            self._state.stations[station_id].notes.append(note)
+            self._state.stations[station_id].note(note)
             self._notify.log(note)
         return event
 
@@ -191,7 +192,7 @@ class StationDesk:
         for delivery in self._deliveries.of(station_id):
             delivery.connected()
         self._statuses.station_back(self._numbers(station_id))
-        self._changed()
+        self._notify.cloud()
 
     def disconnected(self, station_id: str) -> None:
         station = self._state.stations[station_id]
@@ -200,7 +201,7 @@ class StationDesk:
         for delivery in self._deliveries.of(station_id):
             delivery.lost()
         self._statuses.station_lost(self._numbers(station_id), self._clock())
-        self._changed()
+        self._notify.cloud()
 
     def _numbers(self, station_id: str) -> list[int]:
         return [evse.cloud_evse for evse in self._state.stations[station_id].evses.values()]
@@ -230,11 +231,8 @@ class StationDesk:
 
     def _evse_of(self, station_id: str, event: TransactionChanged) -> int:
         """Return the EVSE of an event that names none; 0 when nobody can tell."""
-        for transaction in self._around.books.running():
-            if (transaction.station_id, transaction.station_transaction_id) == (
-                station_id,
-                event.transaction_id,
-            ):
+        for transaction in self._around.books.running_at(station_id):
+            if transaction.station_transaction_id == event.transaction_id:
                 return transaction.evse_id
         return 0
 
@@ -243,6 +241,7 @@ class StationDesk:
         if evse is None:
             return
         self._abandoned.status(station_id, event, self._clock(), self._around.clock_utc())
+        before = evse.status, evse.charging_state
         evse.status, evse.connector_id = event.status, event.connector_id
         if event.charging_state is not None or event.status is not ConnectorStatus.OCCUPIED:
             evse.charging_state = event.charging_state
@@ -251,7 +250,8 @@ class StationDesk:
         self._deliveries[key].is_plugged = is_plugged(event.status)
         if event.status is ConnectorStatus.AVAILABLE and evse.transaction_id is None:
             evse.measured = evse.measured_at = None
-        self._notify.balancer()
+        if (evse.status, evse.charging_state) != before:
+            self._notify.balancer()
 
     def _observe_draw(
         self, station_id: str, evse_id: int, event: MetersSampled | TransactionChanged
@@ -296,7 +296,7 @@ class StationDesk:
                 f"EVSE {delivery.evse_id} drew {current_a:.1f} A where only the safe current of "
                 f"{delivery.safe_current_a:g} A was in force"
             )
-            station.notes.append(station.safe_default_doubt)
+            station.note(station.safe_default_doubt)
             self._notify.log(
                 f"station.above_safe station={station_id} evse={delivery.evse_id} "
                 f"measured_a={current_a:.1f} safe_a={delivery.safe_current_a:.1f}"
@@ -416,10 +416,6 @@ class StationDesk:
     def _evse_state(self, transaction: Transaction) -> EvseState | None:
         station = self._state.stations.get(transaction.station_id)
         return station.evses.get(transaction.evse_id) if station else None
-
-    def _changed(self) -> None:
-        self._notify.cloud()
-        self._notify.balancer()
 
 
 def _is_above_limit(evse: EvseState) -> bool:

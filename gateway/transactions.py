@@ -269,6 +269,9 @@ class TransactionBooks:
     def running(self) -> tuple[Transaction, ...]:
         return tuple(self._table.running())
 
+    def running_at(self, station_id: str) -> tuple[Transaction, ...]:
+        return self._table.running_at(station_id)
+
     def by_number(self, number: int) -> Transaction | None:
         return self._table.by_number(number)
 
@@ -311,11 +314,11 @@ class TransactionBooks:
             return None
         return max(same, key=lambda found: found.number, default=None)
 
-    def refused(self) -> tuple[Transaction, ...]:
-        """Return what still runs though it must stop: ask the stations again."""
+    def refused(self, station_id: str) -> tuple[Transaction, ...]:
+        """Return what still runs at a station though it must stop: ask it again."""
         if not self.on_refusal.must_stop:
             return ()
-        return tuple(found for found in self._table.running() if is_refused(found))
+        return tuple(found for found in self.running_at(station_id) if is_refused(found))
 
     def is_held(self, station_id: str, evse_id: int) -> bool:
         """Whether what runs on an EVSE may take no more energy: its token was refused.

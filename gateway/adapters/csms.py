@@ -60,8 +60,8 @@ class StationConnection:
         self.remote = remote
         """Address the station connects from."""
         self.peer = peer
-        self.gone = asyncio.Event()
-        """Set when `on_disconnected` has returned."""
+        self.gone = asyncio.get_running_loop().create_future()
+        """Done when `on_disconnected` has returned; await it by `asyncio.wait` or shielded."""
 
     async def call(
         self,
@@ -219,6 +219,9 @@ class CsmsServer:
             self._tell_refusal(websocket, target, "no common subprotocol")
             await websocket.close(1002, f"offer {' or '.join(self._config.protocols)}")
             return
+        for message in (websocket.request, websocket.response):
+            if message is not None:
+                message.headers.clear()  # Read, and large: 3 KiB for as long as the station stays.
         connection = self._connection(websocket, identity, version)
         previous = self.connections.get(identity)
         self.connections[identity] = connection
@@ -230,7 +233,7 @@ class CsmsServer:
         finally:
             if self.connections.get(identity) is connection:
                 del self.connections[identity]
-            connection.gone.set()
+            connection.gone.set_result(None)
 
     def _connection(
         self, websocket: ServerConnection, identity: str, version: OcppVersion
@@ -258,7 +261,7 @@ class CsmsServer:
                 await previous.close(1008, "replaced by a newer connection")
         except TimeoutError:
             previous.peer.abort()
-        await previous.gone.wait()
+        await asyncio.wait([previous.gone])
 
     async def _live(self, connection: StationConnection) -> None:
         station, version, remote = connection.identity, connection.version, connection.remote

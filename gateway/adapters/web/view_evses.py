@@ -147,7 +147,7 @@ def _details(station: StationState, evse: EvseState, clock: Clock) -> list[list[
         if evse.started_at:
             length = duration(_whole_minutes(clock.utc - evse.started_at))
             details.append(["Started", f"{time_of_day(evse.started_at, clock)} ({length} ago)"])
-    details.extend(["Odd", note] for note in list(station.notes)[-3:])
+    details.extend(["Odd", note] for note in station.notes[-3:])
     return details
 
 

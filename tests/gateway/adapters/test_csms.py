@@ -277,7 +277,7 @@ async def test_station_that_answers_no_ping_is_closed(monkeypatch):
         await heartbeat(socket)
         socket.transport.pause_reading()
         async with asyncio.timeout(5):
-            await csms.connections["CP-01"].gone.wait()
+            await csms.connections["CP-01"].gone
 
         await site.until("connected", "disconnected")
         socket.transport.abort()
