@@ -40,6 +40,8 @@ SiteFile = Annotated[Path, typer.Argument(metavar="SITE.yaml", help="The site fi
 DataDir = Annotated[Path, typer.Option("--data", help="Where the gateway keeps its database.")]
 DEFAULT_DATA = Path("data")
 EXIT_SITE_FILE = 2
+EXIT_INTERRUPTED = 130
+"""As of a program that Ctrl-C ended."""
 
 console = Console()
 log = logging.getLogger("gateway")
@@ -262,7 +264,7 @@ def day(
 
 # Meters.
 
-Unit = Annotated[int, typer.Option(help="Modbus unit id.")]
+Unit = Annotated[int, typer.Option(help="Modbus unit id.", min=0, max=255)]
 Model = Annotated[str, typer.Option(help="A name of `meter models`, or a data file of your own.")]
 Url = Annotated[
     str,
@@ -326,14 +328,15 @@ def watch(url: Url, model: Model, unit: Unit = 1, is_json: Json = False) -> None
         clock=time.monotonic,
         is_json=is_json,
     )
-    raise typer.Exit(_run_meter(watching))
+    # Ctrl-C is how a watch ends.
+    raise typer.Exit(_run_meter(watching, interrupted=0))
 
 
-def _run_meter(work: Coroutine[Any, Any, int]) -> int:
+def _run_meter(work: Coroutine[Any, Any, int], *, interrupted: int = EXIT_INTERRUPTED) -> int:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        return 0  # Ctrl-C is how a watch ends.
+        return interrupted
 
 
 # The journal.

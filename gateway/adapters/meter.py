@@ -15,13 +15,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from gateway.adapters.meter_line import ModbusLine, Refused
+from gateway.adapters.meter_line import ModbusLine
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, decode
 from gateway.meters.health import Doubts, Outage
 from gateway.meters.model import Block, Layout, MeterModel, meter_model
 from gateway.meters.mounting import input_of, mounted
 from gateway.meters.plausibility import Bounds
+from gateway.meters.silence import Refused
 from gateway.meters.watch import MeterWatch
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PhaseCurrents
