@@ -170,6 +170,8 @@ class SiteView:
                     evse.transaction_id is not None and evse.charging_state not in NOT_WANTING,
                     evse.limit_a,
                     evse.measured,
+                    evse.measured_at,
+                    evse.believed_a,
                 )
                 for name, evse_id, evse in self.state.evse_states()
             },

@@ -10,6 +10,10 @@ from statistics import fmean
 from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.phases import PhaseCurrents
 
+SEEN_A = 1.5
+"""A smaller change is nobody's."""
+SEEN_PART = 0.4
+"""Nor is one that is a smaller part of what the vehicle did."""
 READINGS = 5
 """Averaged for each level."""
 MANY_READINGS = 30
@@ -29,6 +33,16 @@ class EvseSight:
     """What it has been told; None: nothing yet."""
     drawn: PhaseCurrents | None
     """As its station reports, on its own conductors; None: it does not."""
+    drawn_at: float | None = None
+    """Of that report, monotonic."""
+    believed_a: float | None = None
+    """The most that its station may still allow it; None: not known."""
+
+    def drawn_since(self, begun_at: float) -> PhaseCurrents | None:
+        """Return what it drew after an instant; None: its station has not said so yet."""
+        if self.drawn_at is None or self.drawn_at < begun_at:
+            return None
+        return self.drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +84,23 @@ class Change:
     response_s: float | None
     """From the lower limit to the first reading that shows it; None: no meter showed it."""
 
+    @property
+    def is_seen(self) -> bool:
+        """A meter showed something, every time."""
+        return any(
+            abs(changes[n]) >= SEEN_A and self.spread[name][n] <= abs(changes[n])
+            for name, changes in self.currents.items()
+            for n in range(3)
+        )
+
 
 @dataclass(slots=True)
 class Gathering:
     """The readings of one level: waits until they are calm, then keeps `READINGS` of them."""
 
     limit_a: float
+    settled_at: float
+    """What a station reports of an earlier instant is of the level before."""
     recent: dict[str, list[MeterReading]] = field(default_factory=dict)
     kept: dict[str, list[MeterReading]] = field(default_factory=dict)
     drawn: list[PhaseCurrents] = field(default_factory=list)
@@ -91,10 +116,15 @@ class Gathering:
             del seen[:-CALM_READINGS]
             if self.is_calm:
                 self.kept.setdefault(circuit, []).append(reading)
-        drawn = sight.evses[key].drawn
-        if self.is_calm and drawn is not None:
+        drawn = sight.evses[key].drawn_since(self.settled_at)
+        if drawn is not None:
             self.drawn.append(drawn)
         self.is_calm = self.is_calm or is_patience_over or self._has_calmed_down()
+
+    @property
+    def has_report(self) -> bool:
+        """Its station has said what it draws on this level."""
+        return bool(self.drawn)
 
     @property
     def is_complete(self) -> bool:

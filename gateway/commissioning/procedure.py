@@ -4,16 +4,28 @@ One EVSE after the other that has a vehicle is given its minimum, then more, twi
 else stands at the minimum meanwhile, so that what the meters show is that one's doing.
 
 The procedure only lowers: what it allows is one more ceiling of the balancer, which goes on
-protecting every fuse. Where there is no room to rise it says so and goes on.
+protecting every fuse. Where there is no room to rise it says so and goes on. Ended early it leaves
+everybody at the minimum.
 
 Currents are A per phase; `now` is monotonic seconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 
-from gateway.commissioning.observation import Change, Gathering, Level, Sight, change_of
+from gateway.commissioning.observation import (
+    SEEN_A,
+    SEEN_PART,
+    Change,
+    EvseSight,
+    Gathering,
+    Level,
+    Sight,
+    change_of,
+)
 from load_balancer.inputs import EvseKey
+from load_balancer.phases import PhaseCurrents
 from site_config.model import Site
 
 HIGH_A = 16.0
@@ -32,6 +44,14 @@ FOLLOWS_A = 1.0
 """A vehicle may draw so much more than its limit before its station counts as not following."""
 FOLLOW_PATIENCE_S = 60.0
 """A limit that has not come down for so long: the station is gone, or does not take it."""
+REACTION_PATIENCE_S = 45.0
+"""So long a station may take to pass a limit on and a vehicle to follow; beyond, it does not."""
+REPORTS_MISSED = 2
+"""A station that has missed so many reports from the first on makes none."""
+REPORT_PATIENCE_S = 40.0
+"""So long a level waits for its station to say what it draws; then it is done without."""
+TRIAL_S = 110.0
+"""What a trial takes, until the first has been timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +81,10 @@ class _Trial:
     falls_from: Level | None = None
     """While a fall is awaited: what the meters showed before."""
     most_drawn_a: float | None = None
+    followed_at: float | None = None
+    """When this level's current was first seen, or no longer waited for; None: not yet."""
+    is_reporting: bool = True
+    """Its station says what it draws, within a level."""
 
     @property
     def is_high(self) -> bool:
@@ -97,7 +121,13 @@ class Procedure:
             for name, station in site.stations.items()
             for evse_id, evse in station.evses.items()
         }
+        self._report_s = REPORTS_MISSED * site.csms.meter_interval_s
         self._high_a = high_a
+        self._durations_s: list[float] = []
+        self.has_ended = False
+        """Before everybody was tried."""
+        self.is_at_rest = False
+        """Ended, and every vehicle is believed to be at its minimum."""
         self._trial: _Trial | None = None
         self._told = told
 
@@ -112,13 +142,22 @@ class Procedure:
     @property
     def progress(self) -> str:
         """Say what goes on, in a line."""
+        if self.has_ended:
+            return "ended"
         if self._trial is None:
             names = ", ".join(f"{key.station_id}/{key.evse_id}" for key in self.waiting[:5])
             more = f" and {len(self.waiting) - 5} more" if len(self.waiting) > 5 else ""
             return f"waiting for a vehicle that charges at {names}{more}"
         trial = self._trial
         step = f"step {len(trial.levels) + 1} of {LEVELS}"
-        return f"{_name(trial.key)}: {step}, at most {trial.ceiling_a:.1f} A"
+        return f"{_name(trial.key)}: {step} at {trial.ceiling_a:g} A"
+
+    @property
+    def remaining_s(self) -> float:
+        """How long it will take if a vehicle charges at every EVSE by then."""
+        trial_s = fmean(self._durations_s) if self._durations_s else TRIAL_S
+        under_way = 1 - len(self._trial.levels) / LEVELS if self._trial else 0.0
+        return trial_s * (len(self.waiting) + under_way)
 
     @property
     def part_done(self) -> float:
@@ -135,7 +174,14 @@ class Procedure:
 
     def step(self, sight: Sight, now: float) -> None:
         """Look at the site, and go on."""
-        if self._trial is None:
+        if self.has_ended:
+            self.is_at_rest = all(
+                evse.believed_a is not None
+                and evse.believed_a <= self._evses[key].min_current_a + 0.05
+                for key, evse in sight.evses.items()
+                if evse.is_charging
+            )
+        elif self._trial is None:
             self._begin(sight, now)
         elif not sight.evses[self._trial.key].is_charging:
             self._skip("the vehicle stopped charging before it was done")
@@ -143,6 +189,12 @@ class Procedure:
             self._skip("no meter can be read")
         else:
             self._go_on(self._trial, sight, now)
+
+    def end(self) -> None:
+        """Try no more: everybody goes back to the minimum; who was being tried was not."""
+        if self._trial is not None:
+            self.waiting.insert(0, self._trial.key)
+        self._trial, self.has_ended = None, True
 
     def _begin(self, sight: Sight, now: float) -> None:
         key = next((k for k in self.waiting if sight.evses[k].is_charging), None)
@@ -158,20 +210,30 @@ class Procedure:
 
     def _go_on(self, trial: _Trial, sight: Sight, now: float) -> None:
         evse = sight.evses[trial.key]
-        if evse.drawn is not None and trial.is_high:
-            trial.most_drawn_a = max(trial.most_drawn_a or 0.0, *evse.drawn)
+        drawn = evse.drawn_since(trial.level_at)
+        if drawn is not None and trial.is_high:
+            trial.most_drawn_a = max(trial.most_drawn_a or 0.0, *drawn)
         self._note_fall(trial, sight)
         limit_a = evse.limit_a if evse.limit_a is not None else 0.0
         if trial.gathering is None:
             self._await_limit(trial, limit_a, now)
             return
-        waited_s = now - trial.best_at
+        if trial.followed_at is None:
+            if not _has_followed(trial, evse, sight, now, self._report_s):
+                return
+            trial.followed_at = now
+            trial.gathering.settled_at = now + SETTLE_S / 2
+        waited_s = now - trial.followed_at
         if waited_s < SETTLE_S:
             return
-        is_over = waited_s > CALM_PATIENCE_S
-        trial.gathering.take(sight, trial.key, is_patience_over=is_over)
-        if trial.gathering.is_complete:
-            self._end_level(trial, trial.gathering.level(), now)
+        trial.gathering.take(sight, trial.key, is_patience_over=waited_s > CALM_PATIENCE_S)
+        if not trial.gathering.is_complete:
+            return
+        if trial.is_reporting and not trial.gathering.has_report:
+            if waited_s < REPORT_PATIENCE_S:
+                return
+            trial.is_reporting = False
+        self._end_level(trial, trial.gathering.level(), now)
 
     def _await_limit(self, trial: _Trial, limit_a: float, now: float) -> None:
         """Wait until the EVSE has been told this level's limit, or all that there is room for."""
@@ -189,7 +251,7 @@ class Procedure:
                 self._skip(f"its limit stays at {limit_a:.1f} A: see why on the page")
             return
         trial.best_at = now
-        trial.gathering = Gathering(limit_a)
+        trial.gathering = Gathering(limit_a, settled_at=now)
 
     def _note_fall(self, trial: _Trial, sight: Sight) -> None:
         """Time from the lower limit to the first reading that shows half of the step down."""
@@ -211,15 +273,24 @@ class Procedure:
     def _end_level(self, trial: _Trial, level: Level, now: float) -> None:
         was_high = trial.is_high
         trial.levels.append(level)
-        trial.gathering = None
+        trial.gathering = trial.followed_at = None
         trial.level_at, trial.best_at, trial.best_a = now, now, 0.0
         trial.falls_from = level if was_high else None
-        if len(trial.levels) < LEVELS:
-            return
+        drawn_a = max(level.drawn) if level.drawn is not None else 0.0
+        if not was_high and drawn_a > level.limit_a + FOLLOWS_A:
+            self._skip(_does_not_follow(drawn_a, level.limit_a))
+        elif len(trial.levels) == LEVELS:
+            self._end_trial(trial, now)
+
+    def _end_trial(self, trial: _Trial, now: float) -> None:
         response_s = max(trial.responses_s, default=None)
         change = change_of(trial.key, trial.levels, response_s, trial.most_drawn_a)
+        if change.drawn is not None and not change.is_seen and max(change.drawn) < SEEN_A:
+            self._skip(_takes_no_more(trial.most_drawn_a or 0.0, change.high_limit_a))
+            return
         self.changes.append(change)
         self._trial = None
+        self._durations_s.append(now - trial.began_at)
         self._told(f"{_name(change.key)}: done in {now - trial.began_at:.0f} s")
 
     def _skip(self, reason: str) -> None:
@@ -229,11 +300,61 @@ class Procedure:
         self._trial = None
 
 
+def _has_followed(
+    trial: _Trial, evse: EvseSight, sight: Sight, now: float, report_s: float
+) -> bool:
+    """Tell whether what is drawn has changed with the limit, or is no longer expected to.
+
+    Args:
+        report_s: a station that has said nothing for so long never does.
+    """
+    if now - trial.best_at > REACTION_PATIENCE_S:
+        return True
+    drawn = evse.drawn_since(trial.best_at)
+    if not trial.levels:
+        # A vehicle that begins to charge only now would look like one that was given more.
+        if drawn is not None:
+            return SEEN_A <= max(drawn) <= trial.low_a + FOLLOWS_A
+        return evse.drawn_at is None and now - trial.best_at > report_s
+    before = trial.levels[-1]
+    sign = 1 if trial.is_high else -1
+    if (
+        drawn is not None
+        and before.drawn is not None
+        and sign * (max(drawn) - max(before.drawn)) >= SEEN_A
+    ):
+        return True
+    least_a = max(SEEN_A, SEEN_PART * abs(trial.ceiling_a - before.limit_a))
+    return any(
+        sign * (abs(current_a) - abs(before_a)) >= least_a
+        for circuit, currents in _newest(sight).items()
+        if circuit in before.currents
+        for current_a, before_a in zip(currents, before.currents[circuit], strict=True)
+    )
+
+
+def _newest(sight: Sight) -> Mapping[str, PhaseCurrents]:
+    return {circuit: reading.currents for circuit, reading in sight.readings.items()}
+
+
 def _why_low(trial: _Trial) -> str:
     drawn_a = trial.most_drawn_a
     if drawn_a is not None and drawn_a > trial.best_a + FOLLOWS_A:
-        return f"draws {drawn_a:.1f} A where {trial.best_a:.1f} A are allowed: it does not follow"
+        return _does_not_follow(drawn_a, trial.best_a)
+    if drawn_a is not None and drawn_a < trial.best_a - FOLLOWS_A:
+        return _takes_no_more(drawn_a, trial.best_a)  # Nobody offers more to who leaves some.
     return f"only {trial.best_a:.1f} A are free for it, too little to be seen"
+
+
+def _does_not_follow(drawn_a: float, limit_a: float) -> str:
+    return f"draws {drawn_a:.1f} A where {limit_a:.1f} A are allowed: it does not follow"
+
+
+def _takes_no_more(drawn_a: float, limit_a: float) -> str:
+    return (
+        f"takes {drawn_a:.1f} A where {limit_a:.1f} A are allowed: the vehicle is full, or limited "
+        "by itself; try another"
+    )
 
 
 def _name(key: EvseKey) -> str:

@@ -79,5 +79,6 @@ async def test_turned_phases_are_found_and_nothing_is_billed(depot_of):
 
             [finding] = [find(depot.site, change) for change in procedure.changes]
             assert finding.found_phases == ("L2", "L3", "L1")
-            assert yaml_lines([finding])[-1] == "      1: { phases: [L2, L3, L1] }"
+            line = yaml_lines(depot.site, [finding])[-1]
+            assert line == "      1: { phases: [L2, L3, L1], cloud_evse: 1 }"
             assert not depot.cloud.transactions
