@@ -5,6 +5,7 @@ Currents are A RMS per phase, positive = import; power W; instants are monotonic
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from statistics import fmean
 
 from load_balancer.inputs import EvseKey, MeterReading
@@ -20,6 +21,8 @@ MANY_READINGS = 30
 """When one meter has so many, the others are not waited for."""
 CALM_READINGS = 4
 """So many in a row must agree before a level counts as reached."""
+CALM_S = 4.0
+"""And for so long: a limit that rises in steps stands still in between."""
 CALM_A = 0.8
 CALM_PART = 0.05
 """Agree: within this many A, or this part of the current."""
@@ -96,15 +99,18 @@ class Change:
 
 @dataclass(slots=True)
 class Gathering:
-    """The readings of one level: waits until they are calm, then keeps `READINGS` of them."""
+    """The readings of one level: keeps `READINGS` of them that follow one another calmly."""
 
     limit_a: float
-    settled_at: float
-    """What a station reports of an earlier instant is of the level before."""
+    settled_at: float = inf
+    """Since when it is calm; what its station reported before is of another level."""
     recent: dict[str, list[MeterReading]] = field(default_factory=dict)
     kept: dict[str, list[MeterReading]] = field(default_factory=dict)
     drawn: list[PhaseCurrents] = field(default_factory=list)
-    is_calm: bool = False
+
+    @property
+    def is_calm(self) -> bool:
+        return self.settled_at < inf
 
     def take(self, sight: Sight, key: EvseKey, *, is_patience_over: bool) -> None:
         """Take what is seen; a reading that was there before counts once."""
@@ -113,13 +119,19 @@ class Gathering:
             if seen and seen[-1].taken_at == reading.taken_at:
                 continue
             seen.append(reading)
-            del seen[:-CALM_READINGS]
+            while len(seen) > CALM_READINGS and reading.taken_at - seen[1].taken_at >= CALM_S:
+                del seen[0]
             if self.is_calm:
                 self.kept.setdefault(circuit, []).append(reading)
+        is_calm = is_patience_over or self._has_calmed_down()
+        if is_calm and not self.is_calm:
+            self.settled_at = max(seen[0].taken_at for seen in self.recent.values())
+        elif not is_calm and self.is_calm:
+            # A vehicle that follows in steps is still on its way.
+            self.settled_at, self.kept, self.drawn = inf, {}, []
         drawn = sight.evses[key].drawn_since(self.settled_at)
         if drawn is not None:
             self.drawn.append(drawn)
-        self.is_calm = self.is_calm or is_patience_over or self._has_calmed_down()
 
     @property
     def has_report(self) -> bool:
@@ -189,7 +201,7 @@ def change_of(
 
 
 def _is_calm(readings: list[MeterReading]) -> bool:
-    if len(readings) < CALM_READINGS:
+    if len(readings) < CALM_READINGS or readings[-1].taken_at - readings[0].taken_at < CALM_S:
         return False
     for phase in zip(*(reading.currents for reading in readings), strict=True):
         if max(phase) - min(phase) > max(CALM_A, CALM_PART * max(map(abs, phase))):

@@ -222,7 +222,6 @@ class Procedure:
             if not _has_followed(trial, evse, sight, now, self._report_s):
                 return
             trial.followed_at = now
-            trial.gathering.settled_at = now + SETTLE_S / 2
         waited_s = now - trial.followed_at
         if waited_s < SETTLE_S:
             return
@@ -251,7 +250,7 @@ class Procedure:
                 self._skip(f"its limit stays at {limit_a:.1f} A: see why on the page")
             return
         trial.best_at = now
-        trial.gathering = Gathering(limit_a, settled_at=now)
+        trial.gathering = Gathering(limit_a)
 
     def _note_fall(self, trial: _Trial, sight: Sight) -> None:
         """Time from the lower limit to the first reading that shows half of the step down."""

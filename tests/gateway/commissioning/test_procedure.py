@@ -305,6 +305,15 @@ def test_a_slow_station_is_waited_for_and_timed(delay_s):
     assert delay_s <= finding.response_s <= delay_s + 6
 
 
+@pytest.mark.parametrize("reaction_s", range(1, 20, 2))
+def test_a_slow_vehicle_on_a_limit_that_rises_in_steps_has_no_wrong_ratio(reaction_s):
+    trial = one_car(car=Car(phases=2, max_current_a=16, reaction_s=reaction_s))
+
+    finding = trial.findings()["CP"]
+    assert (finding.mistakes, finding.found_phases) == ((), ("L1", "L2", "L3"))
+    assert finding.step_a == pytest.approx(10, abs=0.1)
+
+
 @pytest.mark.parametrize("report", [lambda drawn: drawn, power_alone])
 def test_a_full_vehicle_accuses_nobody(report):
     full = Car(capacity_wh=50_000, energy_wh=50_000)
