@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.commissioning.observation import SEEN_A, SEEN_PART, Change
-from gateway.commissioning.procedure import FOLLOWS_A
+from gateway.commissioning.trial import FOLLOWS_A
 from load_balancer.inputs import EvseKey
 from load_balancer.phases import PHASES, Phase, PhaseCurrents
 from site_config.fields import UNKNOWN, Conductor

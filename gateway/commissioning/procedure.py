@@ -10,42 +10,32 @@ everybody at the minimum.
 Currents are A per phase; `now` is monotonic seconds.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import fmean
 
-from gateway.commissioning.observation import (
-    SEEN_A,
-    SEEN_PART,
-    Change,
-    EvseSight,
-    Gathering,
-    Level,
-    Sight,
-    change_of,
+from gateway.commissioning.observation import SEEN_A, Change, Gathering, Level, Sight, change_of
+from gateway.commissioning.trial import (
+    FOLLOWS_A,
+    LEVELS,
+    SMALLEST_STEP_A,
+    Trial,
+    does_not_follow,
+    takes_no_more,
 )
 from load_balancer.inputs import EvseKey
-from load_balancer.phases import PhaseCurrents
 from site_config.model import Site
 
 HIGH_A = 16.0
 """What a vehicle is offered at most: enough to be seen beside any building."""
-SMALLEST_STEP_A = 3.0
-"""Less than this is not told from the building's own changes."""
-LEVELS = 5
-"""Low, high, low, high, low: a building does not do that by itself."""
 RISE_PATIENCE_S = 45.0
 """A limit that has not risen for so long will not rise further: that is all the room there is."""
 CALM_PATIENCE_S = 60.0
 """A building that never stands still is averaged after this."""
 SETTLE_S = 8.0
 """A level is held so long: a vehicle follows within 5 s (IEC 61851-1 A.2), a meter after it."""
-FOLLOWS_A = 1.0
-"""A vehicle may draw so much more than its limit before its station counts as not following."""
 FOLLOW_PATIENCE_S = 60.0
 """A limit that has not come down for so long: the station is gone, or does not take it."""
-REACTION_PATIENCE_S = 45.0
-"""So long a station may take to pass a limit on and a vehicle to follow; beyond, it does not."""
 REPORTS_MISSED = 2
 """A station that has missed so many reports from the first on makes none."""
 REPORT_PATIENCE_S = 40.0
@@ -60,39 +50,6 @@ class Skipped:
 
     key: EvseKey
     reason: str
-
-
-@dataclass(slots=True)
-class _Trial:
-    """One EVSE's levels so far."""
-
-    key: EvseKey
-    low_a: float
-    high_a: float
-    began_at: float
-    level_at: float
-    """When the ceiling of the present level was set."""
-    levels: list[Level] = field(default_factory=list)
-    gathering: Gathering | None = None
-    best_a: float = 0.0
-    """The highest limit seen on this level."""
-    best_at: float = 0.0
-    responses_s: list[float] = field(default_factory=list)
-    falls_from: Level | None = None
-    """While a fall is awaited: what the meters showed before."""
-    most_drawn_a: float | None = None
-    followed_at: float | None = None
-    """When this level's current was first seen, or no longer waited for; None: not yet."""
-    is_reporting: bool = True
-    """Its station says what it draws, within a level."""
-
-    @property
-    def is_high(self) -> bool:
-        return len(self.levels) % 2 == 1
-
-    @property
-    def ceiling_a(self) -> float:
-        return self.high_a if self.is_high else self.low_a
 
 
 class Procedure:
@@ -128,7 +85,7 @@ class Procedure:
         """Before everybody was tried."""
         self.is_at_rest = False
         """Ended, and every vehicle is believed to be at its minimum."""
-        self._trial: _Trial | None = None
+        self._trial: Trial | None = None
         self._told = told
 
     @property
@@ -156,14 +113,14 @@ class Procedure:
     def remaining_s(self) -> float:
         """How long it will take if a vehicle charges at every EVSE by then."""
         trial_s = fmean(self._durations_s) if self._durations_s else TRIAL_S
-        under_way = 1 - len(self._trial.levels) / LEVELS if self._trial else 0.0
+        under_way = 1 - self._trial.part_done if self._trial else 0.0
         return trial_s * (len(self.waiting) + under_way)
 
     @property
     def part_done(self) -> float:
         """0 to 1."""
         total = len(self.waiting) + len(self.changes) + len(self.skipped) + bool(self._trial)
-        under_way = len(self._trial.levels) / LEVELS if self._trial else 0.0
+        under_way = self._trial.part_done if self._trial else 0.0
         return (len(self.changes) + len(self.skipped) + under_way) / total if total else 1.0
 
     def ceiling_a(self, key: EvseKey) -> float:
@@ -203,23 +160,19 @@ class Procedure:
         self.waiting.remove(key)
         evse = self._evses[key]
         high_a = min(self._high_a, evse.max_current_a)
-        self._trial = _Trial(key, evse.min_current_a, high_a, now, now, best_at=now)
+        self._trial = Trial(key, evse.min_current_a, high_a, now, now, best_at=now)
         self._told(f"{_name(key)}: a vehicle charges, the trial begins")
         if high_a - evse.min_current_a < SMALLEST_STEP_A:
             self._skip(f"its maximum, {high_a:.1f} A, is too close to its minimum to be told apart")
 
-    def _go_on(self, trial: _Trial, sight: Sight, now: float) -> None:
-        evse = sight.evses[trial.key]
-        drawn = evse.drawn_since(trial.level_at)
-        if drawn is not None and trial.is_high:
-            trial.most_drawn_a = max(trial.most_drawn_a or 0.0, *drawn)
-        self._note_fall(trial, sight)
-        limit_a = evse.limit_a if evse.limit_a is not None else 0.0
+    def _go_on(self, trial: Trial, sight: Sight, now: float) -> None:
+        trial.note(sight)
+        limit_a = sight.evses[trial.key].limit_a or 0.0
         if trial.gathering is None:
             self._await_limit(trial, limit_a, now)
             return
         if trial.followed_at is None:
-            if not _has_followed(trial, evse, sight, now, self._report_s):
+            if not trial.has_followed(sight, now, self._report_s):
                 return
             trial.followed_at = now
         waited_s = now - trial.followed_at
@@ -234,7 +187,7 @@ class Procedure:
             trial.is_reporting = False
         self._end_level(trial, trial.gathering.level(), now)
 
-    def _await_limit(self, trial: _Trial, limit_a: float, now: float) -> None:
+    def _await_limit(self, trial: Trial, limit_a: float, now: float) -> None:
         """Wait until the EVSE has been told this level's limit, or all that there is room for."""
         if trial.is_high:
             if limit_a > trial.best_a + 0.05:
@@ -243,7 +196,7 @@ class Procedure:
             if not has_all and now - trial.best_at < RISE_PATIENCE_S:
                 return
             if trial.best_a - trial.low_a < SMALLEST_STEP_A:
-                self._skip(_why_low(trial))
+                self._skip(trial.why_low())
                 return
         elif abs(limit_a - trial.low_a) > 0.05:
             if now - trial.level_at > FOLLOW_PATIENCE_S:
@@ -252,24 +205,7 @@ class Procedure:
         trial.best_at = now
         trial.gathering = Gathering(limit_a)
 
-    def _note_fall(self, trial: _Trial, sight: Sight) -> None:
-        """Time from the lower limit to the first reading that shows half of the step down."""
-        before = trial.falls_from
-        if before is None or len(trial.levels) < 2:
-            return
-        low = trial.levels[-2]
-        for circuit, reading in sight.readings.items():
-            if circuit not in low.currents or circuit not in before.currents:
-                continue
-            for phase in range(3):
-                high_a, low_a = before.currents[circuit][phase], low.currents[circuit][phase]
-                is_half = reading.currents[phase] < (high_a + low_a) / 2
-                if high_a - low_a >= SMALLEST_STEP_A / 2 and is_half:
-                    trial.responses_s.append(reading.taken_at - trial.level_at)
-                    trial.falls_from = None
-                    return
-
-    def _end_level(self, trial: _Trial, level: Level, now: float) -> None:
+    def _end_level(self, trial: Trial, level: Level, now: float) -> None:
         was_high = trial.is_high
         trial.levels.append(level)
         trial.gathering = trial.followed_at = None
@@ -277,15 +213,15 @@ class Procedure:
         trial.falls_from = level if was_high else None
         drawn_a = max(level.drawn) if level.drawn is not None else 0.0
         if not was_high and drawn_a > level.limit_a + FOLLOWS_A:
-            self._skip(_does_not_follow(drawn_a, level.limit_a))
+            self._skip(does_not_follow(drawn_a, level.limit_a))
         elif len(trial.levels) == LEVELS:
             self._end_trial(trial, now)
 
-    def _end_trial(self, trial: _Trial, now: float) -> None:
+    def _end_trial(self, trial: Trial, now: float) -> None:
         response_s = max(trial.responses_s, default=None)
         change = change_of(trial.key, trial.levels, response_s, trial.most_drawn_a)
         if change.drawn is not None and not change.is_seen and max(change.drawn) < SEEN_A:
-            self._skip(_takes_no_more(trial.most_drawn_a or 0.0, change.high_limit_a))
+            self._skip(takes_no_more(trial.most_drawn_a or 0.0, change.high_limit_a))
             return
         self.changes.append(change)
         self._trial = None
@@ -297,63 +233,6 @@ class Procedure:
             self.skipped.append(Skipped(self._trial.key, reason))
             self._told(f"{_name(self._trial.key)}: {reason}")
         self._trial = None
-
-
-def _has_followed(
-    trial: _Trial, evse: EvseSight, sight: Sight, now: float, report_s: float
-) -> bool:
-    """Tell whether what is drawn has changed with the limit, or is no longer expected to.
-
-    Args:
-        report_s: a station that has said nothing for so long never does.
-    """
-    if now - trial.best_at > REACTION_PATIENCE_S:
-        return True
-    drawn = evse.drawn_since(trial.best_at)
-    if not trial.levels:
-        # A vehicle that begins to charge only now would look like one that was given more.
-        if drawn is not None:
-            return SEEN_A <= max(drawn) <= trial.low_a + FOLLOWS_A
-        return evse.drawn_at is None and now - trial.best_at > report_s
-    before = trial.levels[-1]
-    sign = 1 if trial.is_high else -1
-    if (
-        drawn is not None
-        and before.drawn is not None
-        and sign * (max(drawn) - max(before.drawn)) >= SEEN_A
-    ):
-        return True
-    least_a = max(SEEN_A, SEEN_PART * abs(trial.ceiling_a - before.limit_a))
-    return any(
-        sign * (abs(current_a) - abs(before_a)) >= least_a
-        for circuit, currents in _newest(sight).items()
-        if circuit in before.currents
-        for current_a, before_a in zip(currents, before.currents[circuit], strict=True)
-    )
-
-
-def _newest(sight: Sight) -> Mapping[str, PhaseCurrents]:
-    return {circuit: reading.currents for circuit, reading in sight.readings.items()}
-
-
-def _why_low(trial: _Trial) -> str:
-    drawn_a = trial.most_drawn_a
-    if drawn_a is not None and drawn_a > trial.best_a + FOLLOWS_A:
-        return _does_not_follow(drawn_a, trial.best_a)
-    if drawn_a is not None and drawn_a < trial.best_a - FOLLOWS_A:
-        return _takes_no_more(drawn_a, trial.best_a)  # Nobody offers more to who leaves some.
-    return f"only {trial.best_a:.1f} A are free for it, too little to be seen"
-
-
-def _does_not_follow(drawn_a: float, limit_a: float) -> str:
-    return f"draws {drawn_a:.1f} A where {limit_a:.1f} A are allowed: it does not follow"
-
-
-def _takes_no_more(drawn_a: float, limit_a: float) -> str:
-    return (
-        f"takes {drawn_a:.1f} A where {limit_a:.1f} A are allowed: the vehicle is full, or limited "
-        "by itself; try another"
-    )
 
 
 def _name(key: EvseKey) -> str:

@@ -443,9 +443,31 @@ def test_a_meter_that_counts_backwards_is_found():
     def backwards(circuit, currents, power_w):
         return currents, -power_w
 
-    [mistake] = one_car(show=backwards).findings()["CP"].mistakes
+    trial = one_car(show=backwards)
+    finding = trial.findings()["CP"]
 
-    assert "counts backwards" in mistake
+    assert "counts backwards" in finding.mistakes[0]
+    assert yaml_lines(trial.site, [finding]) == ["meters:", "  grid:", "    invert: true"]
+
+
+def test_a_meter_whose_currents_fall_as_the_vehicle_takes_more_times_it_all_the_same():
+    def reversed_(circuit, currents, power_w):
+        return [-current for current in currents], -power_w
+
+    finding = one_car(show=reversed_, wiring=Wiring("grid", (1, 2, 0))).findings()["CP"]
+
+    assert finding.found_phases == ("L2", "L3", "L1")
+    assert finding.backwards == ("grid",)
+    assert 1.0 <= finding.response_s <= 5.0
+
+
+@pytest.mark.parametrize("building_a", [-8.0, -20.0])
+def test_a_building_that_exports_accuses_nobody(building_a):
+    trial = one_car(building_a=building_a, wiring=Wiring("grid", (1, 2, 0)))
+
+    finding = trial.findings()["CP"]
+    assert finding.found_phases == ("L2", "L3", "L1")
+    assert [m for m in finding.mistakes if not m.startswith("phases are")] == []
 
 
 def test_one_transformer_the_wrong_way_round_is_found():
