@@ -184,14 +184,16 @@ async def test_handshake_may_take_longer_than_an_answer(certificate, monkeypatch
         assert len(await line.read(4, 0, 2, unit=1, deadline_s=deadline_s)) == 2
 
 
-async def test_connection_that_is_closed_instead_of_an_answer_is_lost_at_once():
+@pytest.mark.parametrize("hears_first", [True, False])
+async def test_connection_that_is_closed_instead_of_an_answer_is_lost_at_once(hears_first):
     """As a meter does that takes one client at a time; no deadline is waited out."""
 
     async def hang_up(reader, writer):
-        await reader.read(100)
+        if hears_first:
+            await reader.read(100)
         writer.close()
 
-    async with serving(hang_up) as bus, ModbusLine(bus) as line:
+    async with serving(hang_up) as bus, ModbusLine(bus) as line, asyncio.timeout(20):
         with pytest.raises(ConnectionLost):
             await line.read(4, 0, 2, unit=1, deadline_s=3600)
 

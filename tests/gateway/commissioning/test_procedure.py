@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gateway.commissioning.command import what_is_missing
 from gateway.commissioning.findings import find, swapped_meters
-from gateway.commissioning.observation import EvseSight, Sight
+from gateway.commissioning.observation import Change, EvseSight, Sight
 from gateway.commissioning.procedure import Procedure
 from gateway.commissioning.report import (
     as_json,
@@ -314,6 +314,78 @@ def test_a_slow_vehicle_on_a_limit_that_rises_in_steps_has_no_wrong_ratio(reacti
     assert finding.step_a == pytest.approx(10, abs=0.1)
 
 
+class InTwoSteps:
+    """A vehicle that goes half the way to a new limit, and the rest a while later."""
+
+    def __init__(self):
+        self.from_a, self.offer_a, self.since = 0.0, 0.0, 0.0
+
+    def step(self, now, limit_a, _voltage_v):
+        current_a = self.current_a(now)
+        if limit_a != self.offer_a:
+            self.from_a, self.offer_a, self.since = current_a, limit_a, now
+        return (self.current_a(now), 0.0, 0.0)
+
+    def current_a(self, now):
+        half_a = (self.from_a + self.offer_a) / 2
+        return half_a if now - self.since < 15 else self.offer_a
+
+
+def test_a_vehicle_that_pauses_on_its_way_is_waited_for():
+    finding = one_car(car=InTwoSteps()).findings()["CP"]
+
+    assert finding.step_a == pytest.approx(10, abs=0.1)
+    assert finding.mistakes == ()
+
+
+class NeverBelow10A:
+    def step(self, _now, limit_a, _voltage_v):
+        return (max(10.0, limit_a) if limit_a else 0.0, 0.0, 0.0)
+
+
+def test_a_vehicle_that_rises_with_its_limit_and_does_not_fall_with_it_is_named():
+    [skipped] = one_car(car=NeverBelow10A(), building_a=1.0).procedure.skipped
+
+    assert skipped.reason == "draws 10.0 A where 6.0 A are allowed: it does not follow"
+
+
+def changed(*, shown, spread=(0.2, 0.2, 0.2), drawn=(10.0, 0.0, 0.0)):
+    """What one meter showed, put down by hand."""
+    currents = {"grid": PhaseCurrents(*shown)}
+    return Change(
+        key=EvseKey("CP", 1),
+        limit_step_a=10.0,
+        drawn=PhaseCurrents(*drawn),
+        most_drawn_a=16.0,
+        high_limit_a=16.0,
+        currents=currents,
+        spread={"grid": PhaseCurrents(*spread)},
+        powers_w={"grid": 230.0 * sum(shown)},
+        response_s=2.0,
+    )
+
+
+def found_of(change):
+    return find(site_with({"CP": ("grid", ALL)}, has_garage_meter=False), change)
+
+
+def test_a_phase_that_the_building_hides_is_not_taken_for_one_on_which_nothing_flows():
+    """Three phases draw, L1 is hidden by an oven: not a two-phase vehicle on L2 and L3."""
+    change = changed(shown=(4, 10, 10), spread=(9, 0.2, 0.2), drawn=(10, 10, 10))
+
+    finding = found_of(change)
+
+    assert (finding.seen["grid"], finding.found_phases) == (("L2", "L3"), None)
+    assert "try again when the building is quiet" in finding.notes[0]
+
+
+def test_a_circuit_whose_own_steps_hide_the_vehicle_is_not_said_to_feed_it_not():
+    finding = found_of(changed(shown=(2, 1, 1), spread=(9, 9, 9)))
+
+    assert finding.mistakes == ()
+    assert finding.notes == ("grid moved by 9.0 A by itself: try again when the building is quiet",)
+
+
 @pytest.mark.parametrize("report", [lambda drawn: drawn, power_alone])
 def test_a_full_vehicle_accuses_nobody(report):
     full = Car(capacity_wh=50_000, energy_wh=50_000)
@@ -362,6 +434,20 @@ def test_two_meters_that_show_a_vehicle_on_different_phases_are_told_apart():
     assert (finding.found_phases, finding.turned) == (("L1", "L2", "L3"), {"grid": 1})
     assert "meters of grid and garage" in finding.mistakes[0]
     assert yaml_lines(trial.site, [finding]) == ["meters:", "  grid:", "    phases: [L3, L1, L2]"]
+
+
+def test_of_two_meters_the_one_that_is_swapped_gets_the_line():
+    def garage_turned(circuit, currents, power_w):
+        return ((currents[2], *currents[:2]) if circuit == "garage" else currents), power_w
+
+    site = site_with(dict.fromkeys(("A", "B"), ("garage", ALL)))
+    wirings = dict.fromkeys(site.stations, Wiring("garage", (0, 1, 2)))
+    trial = Trial(site, wirings, {n: Car(phases=1) for n in site.stations}, show=garage_turned)
+    trial.run()
+
+    findings = list(trial.findings().values())
+    assert swapped_meters(findings) == {"garage": 1}
+    assert yaml_lines(site, findings) == ["meters:", "  garage:", "    phases: [L3, L1, L2]"]
 
 
 def test_lines_to_paste_keep_what_else_the_installer_wrote():
