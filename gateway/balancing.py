@@ -172,6 +172,8 @@ class SiteView:
                     evse.measured,
                     evse.measured_at,
                     evse.believed_a,
+                    self.deliveries[EvseKey(name, evse_id)].minimum_a,
+                    evse.limited_by.sentence() if evse.limited_by else "",
                 )
                 for name, evse_id, evse in self.state.evse_states()
             },

@@ -40,6 +40,10 @@ class EvseSight:
     """Of that report, monotonic."""
     believed_a: float | None = None
     """The most that its station may still allow it; None: not known."""
+    minimum_a: float | None = None
+    """Less than this its station cannot allow it now; None: its own minimum will do."""
+    why: str = ""
+    """A sentence on what limits it."""
 
     def drawn_since(self, begun_at: float) -> PhaseCurrents | None:
         """Return what it drew after an instant; None: its station has not said so yet."""

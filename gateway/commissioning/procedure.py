@@ -78,6 +78,8 @@ class Procedure:
             for name, station in site.stations.items()
             for evse_id, evse in station.evses.items()
         }
+        self._least_a = {key: evse.min_current_a for key, evse in self._evses.items()}
+        """A station that takes watts can allow less once it is known on how many phases."""
         self._report_s = REPORTS_MISSED * site.csms.meter_interval_s
         self._high_a = high_a
         self._durations_s: list[float] = []
@@ -101,6 +103,8 @@ class Procedure:
         """Say what goes on, in a line."""
         if self.has_ended:
             return "ended"
+        if self.is_over:
+            return "done"
         if self._trial is None:
             names = ", ".join(f"{key.station_id}/{key.evse_id}" for key in self.waiting[:5])
             more = f" and {len(self.waiting) - 5} more" if len(self.waiting) > 5 else ""
@@ -127,14 +131,15 @@ class Procedure:
         """Return what an EVSE may draw now, A per phase: its minimum, unless it is tried."""
         if self._trial is not None and self._trial.key == key:
             return self._trial.ceiling_a
-        return self._evses[key].min_current_a
+        return self._least_a[key]
 
     def step(self, sight: Sight, now: float) -> None:
         """Look at the site, and go on."""
+        for key, evse in sight.evses.items():
+            self._least_a[key] = max(self._evses[key].min_current_a, evse.minimum_a or 0.0)
         if self.has_ended:
             self.is_at_rest = all(
-                evse.believed_a is not None
-                and evse.believed_a <= self._evses[key].min_current_a + 0.05
+                evse.believed_a is not None and evse.believed_a <= self._least_a[key] + 0.05
                 for key, evse in sight.evses.items()
                 if evse.is_charging
             )
@@ -160,16 +165,19 @@ class Procedure:
         self.waiting.remove(key)
         evse = self._evses[key]
         high_a = min(self._high_a, evse.max_current_a)
-        self._trial = Trial(key, evse.min_current_a, high_a, now, now, best_at=now)
+        self._trial = Trial(key, self._least_a[key], high_a, now, now, best_at=now)
         self._told(f"{_name(key)}: a vehicle charges, the trial begins")
         if high_a - evse.min_current_a < SMALLEST_STEP_A:
-            self._skip(f"its maximum, {high_a:.1f} A, is too close to its minimum to be told apart")
+            self._skip(_too_close(evse.min_current_a, high_a))
 
     def _go_on(self, trial: Trial, sight: Sight, now: float) -> None:
         trial.note(sight)
-        limit_a = sight.evses[trial.key].limit_a or 0.0
+        if not trial.levels and trial.low_a != self._least_a[trial.key]:
+            trial.low_a, trial.level_at = self._least_a[trial.key], now
+            trial.gathering = trial.followed_at = None
+        evse = sight.evses[trial.key]
         if trial.gathering is None:
-            self._await_limit(trial, limit_a, now)
+            self._await_limit(trial, evse.limit_a or 0.0, evse.why, now)
             return
         if trial.followed_at is None:
             if not trial.has_followed(sight, now, self._report_s):
@@ -187,7 +195,7 @@ class Procedure:
             trial.is_reporting = False
         self._end_level(trial, trial.gathering.level(), now)
 
-    def _await_limit(self, trial: Trial, limit_a: float, now: float) -> None:
+    def _await_limit(self, trial: Trial, limit_a: float, why: str, now: float) -> None:
         """Wait until the EVSE has been told this level's limit, or all that there is room for."""
         if trial.is_high:
             if limit_a > trial.best_a + 0.05:
@@ -200,7 +208,7 @@ class Procedure:
                 return
         elif abs(limit_a - trial.low_a) > 0.05:
             if now - trial.level_at > FOLLOW_PATIENCE_S:
-                self._skip(f"its limit stays at {limit_a:.1f} A: see why on the page")
+                self._skip(f"its limit stays at {limit_a:.1f} A: {why}")
             return
         trial.best_at = now
         trial.gathering = Gathering(limit_a)
@@ -214,6 +222,8 @@ class Procedure:
         drawn_a = max(level.drawn) if level.drawn is not None else 0.0
         if not was_high and drawn_a > level.limit_a + FOLLOWS_A:
             self._skip(does_not_follow(drawn_a, level.limit_a))
+        elif trial.high_a - trial.low_a < SMALLEST_STEP_A:
+            self._skip(_too_close(trial.low_a, trial.high_a))
         elif len(trial.levels) == LEVELS:
             self._end_trial(trial, now)
 
@@ -233,6 +243,13 @@ class Procedure:
             self.skipped.append(Skipped(self._trial.key, reason))
             self._told(f"{_name(self._trial.key)}: {reason}")
         self._trial = None
+
+
+def _too_close(low_a: float, high_a: float) -> str:
+    return (
+        f"between {low_a:.1f} A, its minimum, and {high_a:.1f} A is too little to be told apart; "
+        "--high-a offers more, where the EVSE bears it"
+    )
 
 
 def _name(key: EvseKey) -> str:

@@ -613,6 +613,42 @@ def test_no_limit_is_exceeded_and_too_little_room_is_said():
     assert trial.highest_a <= 16.0 + 0.5
 
 
+def test_a_limit_that_stays_where_it_is_says_why():
+    site = site_with({"CP": ("grid", ALL)})
+    procedure = Procedure(site)
+    reading = MeterReading(0.0, PhaseCurrents(9, 9, 9), 6000.0)
+    evse = EvseSight(True, 0.0, None, why="The fuse of grid L1 allows 63.0 A.")
+
+    for now in range(70):
+        procedure.step(Sight({"grid": reading}, {EvseKey("CP", 1): evse}), float(now))
+
+    [skipped] = procedure.skipped
+    assert skipped.reason == "its limit stays at 0.0 A: The fuse of grid L1 allows 63.0 A."
+    assert procedure.progress == "done"
+
+
+def test_a_station_that_takes_watts_is_given_enough_to_begin_with():
+    """On how many phases the vehicle draws is not known before; then its minimum falls."""
+    procedure = Procedure(site_with({"CP": ("grid", ALL)}), high_a=24.0)
+    key, reading = EvseKey("CP", 1), MeterReading(0.0, PhaseCurrents(9, 9, 9), 6000.0)
+
+    def ceiling_after(minimum_a, now):
+        evse = EvseSight(True, 0.0, None, minimum_a=minimum_a)
+        procedure.step(Sight({"grid": reading}, {key: evse}), now)
+        procedure.step(Sight({"grid": reading}, {key: evse}), now + 1)
+        return procedure.ceiling_a(key)
+
+    assert ceiling_after(18.0, 1.0) == 18.0
+    assert ceiling_after(6.0, 3.0) == 6.0
+    assert procedure.is_trying
+
+
+def test_an_evse_that_can_be_given_hardly_more_than_its_minimum_is_not_tried():
+    [skipped] = one_car(high_a=8.0).procedure.skipped
+
+    assert skipped.reason.startswith("between 6.0 A, its minimum, and 8.0 A is too little")
+
+
 def test_the_other_cars_stand_at_the_minimum_meanwhile():
     stations = dict.fromkeys(("A", "B"), ("grid", ALL))
     wirings = {name: Wiring("grid", (0, 1, 2)) for name in stations}
