@@ -87,6 +87,8 @@ class Procedure:
         """Before everybody was tried."""
         self.is_at_rest = False
         """Ended, and every vehicle is believed to be at its minimum."""
+        self._is_blind = False
+        """A vehicle charges, and no meter can be read."""
         self._trial: Trial | None = None
         self._told = told
 
@@ -105,6 +107,8 @@ class Procedure:
             return "ended"
         if self.is_over:
             return "done"
+        if self._trial is None and self._is_blind:
+            return "a vehicle charges, but no meter can be read: `meter read` says why"
         if self._trial is None:
             names = ", ".join(f"{key.station_id}/{key.evse_id}" for key in self.waiting[:5])
             more = f" and {len(self.waiting) - 5} more" if len(self.waiting) > 5 else ""
@@ -160,7 +164,8 @@ class Procedure:
 
     def _begin(self, sight: Sight, now: float) -> None:
         key = next((k for k in self.waiting if sight.evses[k].is_charging), None)
-        if key is None or not sight.readings:
+        self._is_blind = key is not None and not sight.readings
+        if key is None or self._is_blind:
             return
         self.waiting.remove(key)
         evse = self._evses[key]

@@ -676,6 +676,15 @@ def test_a_vehicle_that_leaves_ends_its_trial():
     assert "stopped charging" in skipped.reason
 
 
+def test_a_vehicle_that_no_meter_can_watch_is_not_waited_for_in_vain():
+    procedure = Procedure(site_with({"CP": ("grid", ALL)}))
+
+    procedure.step(Sight({}, {EvseKey("CP", 1): EvseSight(True, 6.0, None)}), 1.0)
+
+    assert procedure.progress.startswith("a vehicle charges, but no meter can be read")
+    assert procedure.waiting == [EvseKey("CP", 1)]
+
+
 def test_only_the_stations_asked_for_are_tried():
     site = site_with({"A": ("grid", ALL), "B": ("grid", ALL)})
 
