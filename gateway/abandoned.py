@@ -43,6 +43,7 @@ class Abandoned:
 
     Args:
         running: every running transaction of the site.
+        running_at: those of one station.
         is_here: whether a station is connected.
         is_in_site: whether station and EVSE stand in the site file.
     """
@@ -52,12 +53,14 @@ class Abandoned:
         patience: Patience,
         *,
         running: Callable[[], Iterable[Transaction]],
+        running_at: Callable[[str], Iterable[Transaction]],
         is_here: Callable[[str], bool],
         is_in_site: Callable[[str, int], bool],
         now: float,
     ) -> None:
         self.patience = patience
         self._running = running
+        self._running_at = running_at
         self._is_here = is_here
         self._is_in_site = is_in_site
         self._began = now
@@ -65,15 +68,14 @@ class Abandoned:
 
     def booted(self, station_id: str, now: float, at: datetime) -> None:
         """The station began anew: does it remember what it was doing?"""
-        for transaction in self._running():
-            if transaction.station_id == station_id:
-                self._doubts.setdefault(transaction.number, _Doubt(BOOTED, now, at))
+        for transaction in self._running_at(station_id):
+            self._doubts.setdefault(transaction.number, _Doubt(BOOTED, now, at))
 
     def status(self, station_id: str, status: StatusChanged, now: float, at: datetime) -> None:
         """Take a station's word on an EVSE; one without a time is of now."""
         said_at = status.at or at
-        for transaction in self._running():
-            if (transaction.station_id, transaction.evse_id) != (station_id, status.evse_id):
+        for transaction in self._running_at(station_id):
+            if transaction.evse_id != status.evse_id:
                 continue
             if said_at < (transaction.last_heard_at or transaction.started_at):
                 continue  # told again after a reconnect: older than what is known

@@ -44,9 +44,10 @@ from gateway.configuration import Configuration
 from gateway.errors import PeerError
 from gateway.events import ConnectorStatus, DataAnswered, DataSent, RegistrationStatus
 from gateway.maintenance import Maintenance
-from gateway.records import SaveSetting, Transaction, Write
+from gateway.records import Transaction
 from gateway.routes import ACCEPTED, REJECTED, UNKNOWN_EVSE, Place, Routes, Upward
 from gateway.transactions import TransactionBooks
+from gateway.writes import SaveSetting, Write
 
 NOT_FOR_USE = (ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED)
 

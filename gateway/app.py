@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.adapters import systemd
+from gateway.adapters import machine, systemd
 from gateway.adapters.digital_input import watch_input
 from gateway.adapters.meter import poll_meters
+from gateway.adapters.meter_line import ModbusLines
 from gateway.adapters.schedule import run_schedule
 from gateway.adapters.store import open_store
 from gateway.assembly import Gateway
@@ -68,7 +69,15 @@ async def run(
         store = await open_store(data_dir / DATABASE)
     try:
         kept = await store.load()
-        gateway = Gateway(site, store, kept, clock, wall_clock, commissioning=commissioning)
+        gateway = Gateway(
+            site,
+            store,
+            kept,
+            clock,
+            wall_clock,
+            boot_id=machine.boot_id(),
+            commissioning=commissioning,
+        )
         await gateway.restore(kept)
         on_built(gateway)
         async with gateway.server:
@@ -92,7 +101,7 @@ async def _run_until(
     meters = MeterNews(
         gateway.state, gateway.counters, gateway.parts.problem, gateway.unbalanced.set
     )
-    async with asyncio.TaskGroup() as group:
+    async with ModbusLines() as lines, asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(work)
             for work in (
@@ -100,8 +109,10 @@ async def _run_until(
                 _keep_house(gateway),
                 keeping.run(gateway.clock, gateway.wall_clock),
                 stop.wait() if gateway.commissioning else gateway.uplink.run(),
-                poll_meters(gateway.site, meters, clock=gateway.clock),
-                watch_input(gateway.site.grid_operator, gateway.grid_operator, gateway.clock),
+                poll_meters(gateway.site, meters, lines, clock=gateway.clock),
+                watch_input(
+                    gateway.site.grid_operator, gateway.grid_operator, lines.to, gateway.clock
+                ),
                 _keep_hours(gateway),
                 systemd.keep_watchdog_quiet(),
                 _serve_web(gateway, on_listening),

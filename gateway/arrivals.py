@@ -1,7 +1,9 @@
 """What a station is told when it arrives: what it must hold, and what it missed while it was away.
 
 Rule 1: a station that boots is set up anew; one that merely reconnects holds what it was given.
-Rule 2: what was wanted of it in its absence is wanted still: the availability the cloud has set
+Rule 2: when many arrive at once all are answered before the first is set up: a station that is not
+answered in time begins anew, and the site never comes to rest.
+Rule 3: what was wanted of it in its absence is wanted still: the availability the cloud has set
 (1.6 §5.2, G03.FR.08), the end of a transaction whose token the cloud did not accept, and settings.
 
 Short orchestration, handed what it awaits; owns no socket and no clock.
@@ -23,6 +25,8 @@ from gateway.transactions import TransactionBooks
 
 ANSWER_FIRST_S = 0.05
 """What a call leads to is said after the call was answered (1.6 §5.17)."""
+LAST_PAUSE_S = 1.6
+"""Pauses double while others boot; after this one, three seconds in all, its turn has come."""
 BOOT_GRACE_S = 5.0
 """A station that has not sent a BootNotification by then came back without one."""
 
@@ -59,16 +63,18 @@ class Arrivals:
         self._spawn = spawn
         self._is_ready = is_ready
         self._log = log
+        self._boots = 0
         self._under_way: dict[str, Cancellable] = {}
         self._told: dict[str, Wishes] = {}
         """What each station was asked for last."""
 
     def connected(self, name: str) -> None:
-        self._begin(name, self._receive(name, self.boot_grace_s))
+        self._begin(name, self._receive(name, is_boot=False))
 
     def booted(self, name: str) -> None:
+        self._boots += 1
         self._told.pop(name, None)
-        self._begin(name, self._receive(name, ANSWER_FIRST_S, is_boot=True))
+        self._begin(name, self._receive(name, is_boot=True))
 
     def left(self, name: str) -> None:
         if (earlier := self._under_way.pop(name, None)) is not None:
@@ -84,14 +90,26 @@ class Arrivals:
         self.left(name)
         self._under_way[name] = self._spawn(work)
 
-    async def _receive(self, name: str, delay_s: float, *, is_boot: bool = False) -> None:
-        await self._pause(delay_s)
+    async def _receive(self, name: str, *, is_boot: bool) -> None:
+        if is_boot:
+            await self._answer_first()
+        else:
+            await self._pause(self.boot_grace_s)
         deliveries = tuple(self._deliveries.of(name))
         if is_boot or not all(delivery.has_safe_default for delivery in deliveries):
             await self._set_up(name)
         elif self._told.get(name) != self._wishes():
             await self._pass_on(name)
         await self._catch_up(name)
+        del self._under_way[name]  # still ours: a newer one, or a loss, would have cancelled us
+
+    async def _answer_first(self) -> None:
+        """Pause until this boot has been answered, and those of others that come with it."""
+        pause_s, boots = ANSWER_FIRST_S, None
+        while boots != self._boots and pause_s <= LAST_PAUSE_S:
+            boots = self._boots
+            await self._pause(pause_s)
+            pause_s *= 2
 
     async def _set_up(self, name: str) -> None:
         site, wishes = self._state.site, self._wishes()
@@ -130,10 +148,9 @@ class Arrivals:
             wanted = self._availability.wanted(evse.cloud_evse)
             if wanted is not None:
                 await self._ask(name, ChangeAvailability(wanted, evse_id))
-        for transaction in self._books.refused():
-            if transaction.station_id == name:
-                self._books.remote.stop_asked(transaction.number)
-                await self._ask(name, RequestStop(transaction.station_transaction_id))
+        for transaction in self._books.refused(name):
+            self._books.remote.stop_asked(transaction.number)
+            await self._ask(name, RequestStop(transaction.station_transaction_id))
 
     async def _ask(self, name: str, command: Command) -> None:
         try:
@@ -165,5 +182,5 @@ class Arrivals:
 
     def _note(self, name: str, notes: list[str]) -> None:
         for note in notes:
-            self._state.stations[name].notes.append(note)
+            self._state.stations[name].note(note)
             self._log(f'station.note station={name} note="{note}"')

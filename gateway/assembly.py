@@ -6,7 +6,7 @@ The one place that knows every decision and every adapter that they speak throug
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version as package_version
 from typing import Any
 
@@ -23,6 +23,7 @@ from gateway.cloud_speech import CloudSpeech
 from gateway.commands import StatusAnswer
 from gateway.commissioning.procedure import Procedure
 from gateway.dimming_desk import DimmingDesk
+from gateway.errors import StoreFailed
 from gateway.events import (
     AuthorizeAsked,
     IdToken,
@@ -30,10 +31,11 @@ from gateway.events import (
     Judged,
 )
 from gateway.journal_book import JournalBook
+from gateway.kept import Kept
+from gateway.limit_delivery import EXPIRES_AFTER_REFRESHES
 from gateway.maintenance import Maintenance
 from gateway.metrics import Counters
 from gateway.parts import Parts
-from gateway.records import EnqueueAgain, Kept, SaveSlot, SaveTransaction, Write
 from gateway.restocking import Restocking
 from gateway.rounds import Rounds
 from gateway.routes import Routes
@@ -45,7 +47,9 @@ from gateway.station_door import StationDoor
 from gateway.station_events import Surroundings
 from gateway.trace import MessageTrace
 from gateway.upward import CloudUpward
+from gateway.writes import EnqueueAgain, SaveSlot, SaveTransaction, Write
 from load_balancer.balancer import Balancer
+from load_balancer.inputs import EvseKey
 from site_config.model import Site
 
 VERDICT_DEADLINE_S = 5.0
@@ -65,6 +69,7 @@ class Gateway:
         clock: Callable[[], float],
         wall_clock: Callable[[], datetime],
         *,
+        boot_id: str = "",
         commissioning: Procedure | None = None,
     ) -> None:
         self.site, self.store = site, store
@@ -72,7 +77,11 @@ class Gateway:
         self.site_clock = SiteClock(wall_clock, clock, kept.settings)
         self.clock, self.wall_clock = clock, self.site_clock.now_utc
         self.parts = Parts.of(
-            site, kept, firmware=package_version("site-gateway"), at=self.wall_clock()
+            site,
+            kept,
+            firmware=package_version("site-gateway"),
+            at=self.wall_clock(),
+            boot_id=boot_id,
         )
         self.state, self.outbox = self.parts.state, self.parts.outbox
         self.deliveries, self.cloud = self.parts.deliveries, self.parts.cloud
@@ -147,7 +156,7 @@ class Gateway:
             is_clock_sound=lambda: self.site_clock.is_sound,
         )
         self.rounds = Rounds(
-            balancer=Balancer(self.site),
+            balancer=Balancer(self.site, found=self.parts.phase_findings.at_start()),
             view=SiteView(
                 self.state,
                 self.deliveries,
@@ -158,11 +167,13 @@ class Gateway:
             state=self.state,
             deliveries=self.deliveries,
             stations=self.stations,
+            phase_findings=self.parts.phase_findings,
             journal=self.parts.journal,
             clock=self.clock,
             clock_utc=self.wall_clock,
             spawn=self.beside.spawn,
             log=log.warning,
+            tell=log.info,
         )
         self.arrivals = Arrivals(
             state=self.state,
@@ -261,7 +272,8 @@ class Gateway:
         await self.restocking.restore(kept)
         self.store.committed, self.store.remade = self._committed, self._store_remade
         self._configuration_changed()
-        self.desk.restore()
+        self.deliveries.take_up(kept.settings, self.clock(), self.wall_clock())
+        self.desk.restore(await self._told_before())
         log.info(
             "gateway.started site=%s stations=%d evses=%d running=%d pending=%d",
             self.site.site.id,
@@ -270,6 +282,15 @@ class Gateway:
             len(self.parts.books.running()),
             self.outbox.depth().pending,
         )
+
+    async def _told_before(self) -> dict[EvseKey, float]:
+        """Return the highest limits that a run before this one may have left in force."""
+        at = self.wall_clock()
+        since = at - timedelta(seconds=EXPIRES_AFTER_REFRESHES * self.site.csms.limit_refresh_s)
+        try:
+            return await self.journal_book.highest_since(since, at + timedelta(seconds=1))
+        except StoreFailed:
+            return {}  # the store has said why; the highest there is counts
 
     # Handed to those who decide.
 
@@ -321,7 +342,10 @@ class Gateway:
         self.wake_cloud()
 
     def _turn(self, station_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(station_id, asyncio.Lock())
+        lock = self._locks.get(station_id)
+        if lock is None:
+            lock = self._locks[station_id] = asyncio.Lock()
+        return lock
 
 
 async def _together(works: Iterable[Coroutine[Any, Any, StatusAnswer]]) -> list[StatusAnswer]:

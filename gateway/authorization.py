@@ -19,8 +19,9 @@ from enum import StrEnum
 
 from gateway.commands import LocalListEntry, SendLocalList, StatusAnswer
 from gateway.events import AuthorizationStatus, IdToken, IdTokenInfo
-from gateway.records import ForgetTokens, KnownToken, ReplaceLocalList, SaveToken, Write
-from site_config.model import UnknownTokens
+from gateway.records import KnownToken
+from gateway.writes import ForgetTokens, ReplaceLocalList, SaveToken, Write
+from site_config.links import UnknownTokens
 
 CACHE_SIZE = 10_000
 LOCAL_LIST_SIZE = 10_000

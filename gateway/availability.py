@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.commands import ChangeAvailability
-from gateway.records import SaveAvailability
+from gateway.writes import SaveAvailability
 
 WHOLE = 0
 

@@ -17,16 +17,14 @@ from gateway.commissioning.procedure import Procedure
 from gateway.events import ChargingState, ConnectorStatus
 from gateway.limit_delivery import LimitDelivery
 from gateway.limiters import Limiters
-from gateway.profile_writes import ProfileWrites
+from gateway.profile_writes import ProfileWrites, kept_for
 from gateway.site_state import EvseState, LimiterAtWork, SiteState
 from gateway.station_forms import StationForms
+from gateway.writes import SaveSetting
 from load_balancer.decision import Decision, LimitCut, MeterBack, MeterLost
 from load_balancer.inputs import Ceiling, CircuitInput, EvseInput, EvseKey, SiteInputs
 from load_balancer.reasons import Rule
 from site_config.model import Site
-
-NOT_WANTING = (ChargingState.SUSPENDED_EV, ChargingState.IDLE)
-"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now."""
 
 Running = Callable[[int], RunningTransaction | None]
 """The transaction that runs on an upstream EVSE number."""
@@ -54,6 +52,18 @@ class Deliveries:
         self._by_station: dict[str, list[LimitDelivery]] = {}
         for key, delivery in self._by_key.items():
             self._by_station.setdefault(key.station_id, []).append(delivery)
+
+    def take_up(self, kept: Sequence[SaveSetting], now: float, at: datetime) -> None:
+        """Go on counting what stations are sent from before a restart."""
+        for name, writes in self.writes.items():
+            counted = kept_for(name, kept)
+            if counted is not None:
+                writes.take_up(counted, now, at)
+
+    def wear_to_keep(self, now: float, at: datetime) -> list[SaveSetting]:
+        """Return the counts that are due to be committed."""
+        rows = (writes.to_keep(name, now, at) for name, writes in self.writes.items())
+        return [row for row in rows if row is not None]
 
     def __getitem__(self, key: EvseKey) -> LimitDelivery:
         return self._by_key[key]
@@ -129,22 +139,23 @@ class SiteView:
 
     def _evse(self, key: EvseKey, evse: EvseState, now: float, at: datetime) -> EvseInput:
         is_running = evse.transaction_id is not None
-        evse.believed_a = self.deliveries[key].believed_a(now)
+        delivery = self.deliveries[key]
+        evse.believed_a = delivery.believed_a(now)
         evse.wish = self.wishes.of(key)
         delivered_wh = (evse.energy_wh or 0.0) if is_running else 0.0
         need = self.wishes.need(key, delivered_wh, now, at)
         return EvseInput(
             key=key,
             is_reachable=self.state.stations[key.station_id].is_connected,
-            wants_current=is_running and evse.charging_state not in NOT_WANTING,
+            wants_current=evse.wants_current,
             believed_a=evse.believed_a,
             measured=evse.measured,
             measured_at=evse.measured_at,
             ceilings=tuple(self._ceilings(key, evse, at)),
             energy_wh=delivered_wh,
-            minimum_a=self.deliveries[key].minimum_a,
-            has_transaction=is_running,
-            step_a=self.deliveries[key].step_a,
+            minimum_a=delivery.minimum_a,
+            has_transaction=is_running and evse.charging_state is not ChargingState.IDLE,
+            step_a=delivery.step_a,
             departs_at=need.departs_at,
             energy_wanted_wh=need.energy_wanted_wh,
         )
@@ -167,7 +178,7 @@ class SiteView:
             {name: m.reading for name, m in meters.items() if m.reading and m.is_healthy},
             {
                 EvseKey(name, evse_id): EvseSight(
-                    evse.transaction_id is not None and evse.charging_state not in NOT_WANTING,
+                    evse.wants_current,
                     evse.limit_a,
                     evse.measured,
                     evse.measured_at,

@@ -94,7 +94,7 @@ def _newest_told(known: Transaction) -> datetime:
 
 def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int) -> Transaction:
     """Begin a transaction; `event` is its STARTED."""
-    number = next(draft.numbers)
+    number = draft.new_number()
     registers = registers_of(event, is_numbered=draft.is_numbered)
     token = event.id_token if event.id_token and event.id_token.value else None
     remote = _remote_start(draft, event, evse_id)
@@ -105,7 +105,7 @@ def _open(draft: Draft, event: TransactionChanged, evse_id: int, cloud_evse: int
     register_start_wh = registers.begin_wh if registers.begin_wh is not None else registers.first_wh
     transaction = Transaction(
         number=number,
-        uuid=next(draft.uuids),
+        uuid=draft.new_uuid(),
         station_id=draft.station_id,
         evse_id=evse_id,
         connector_id=event.connector_id or UPSTREAM_CONNECTOR,
@@ -207,7 +207,7 @@ def _reason_left_out(
     draft: Draft, transaction: Transaction, event: TransactionChanged
 ) -> TransactionChanged:
     """1.6 §6.49: what names no reason is Local; there are stations that never name one."""
-    if transaction.number in draft.remote_stops:
+    if transaction.number in draft.remote.stops:
         return replace(event, stopped_reason="Remote", trigger_reason="RemoteStop")
     return replace(event, stopped_reason="Local")
 
@@ -366,7 +366,7 @@ def _evse_of(draft: Draft, event: TransactionChanged) -> int | None:
 
 
 def _remote_start(draft: Draft, event: TransactionChanged, evse_id: int) -> RemoteStart | None:
-    for expected in reversed(draft.remote_starts):
+    for expected in reversed(draft.remote.starts):
         is_there = expected.station_id == draft.station_id
         is_there = is_there and expected.evse_id in (None, evse_id)
         token_fits = event.id_token is None or event.id_token.key == expected.token_key

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.records import SaveSetting
+from gateway.writes import SaveSetting
 from load_balancer.inputs import EvseKey
 
 VEHICLE = "vehicle"

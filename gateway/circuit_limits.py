@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.operations import Caller, NotAllowed, NotFound
-from gateway.records import CircuitLimit, DeleteCircuitLimit, LimitSource, SaveCircuitLimit
+from gateway.records import CircuitLimit, LimitSource
 from gateway.site_state import LimiterAtWork
+from gateway.writes import DeleteCircuitLimit, SaveCircuitLimit
 from load_balancer.inputs import Ceiling
 from load_balancer.reasons import Rule
 from site_config.circuit_tree import ratings
-from site_config.model import LimitWindow, Role, Site
+from site_config.circuits import LimitWindow
+from site_config.links import Role
+from site_config.model import Site
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RULES = {LimitSource.OPERATOR: Rule.OPERATOR, LimitSource.MQTT: Rule.MQTT}

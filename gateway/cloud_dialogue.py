@@ -43,8 +43,7 @@ class CloudDialogue:
             await self.refill()
             saying = self.station.next_saying(self.clock())
             if saying is None:
-                await self.speech.settle_down()
-                await self.wait(self.station.next_timer())
+                await self._rest()
                 continue
             try:
                 await self.speech.say(saying, line.codec, line.call)
@@ -54,6 +53,15 @@ class CloudDialogue:
                 elif line.was_too_big() and saying.batch is not None:
                     await self.speech.too_big(saying.batch)
                 return
+
+    async def _rest(self) -> None:
+        """Wait for something to say; settle down when it does not come soon."""
+        settle_at, timer = self.speech.settle_at, self.station.next_timer()
+        if settle_at is not None and settle_at <= self.clock():
+            await self.speech.settle_down()
+            return
+        due_at = (at for at in (settle_at, timer) if at is not None)
+        await self.wait(min(due_at, default=None))
 
     async def _silent(self, saying: Saying, error: Unavailable) -> None:
         """Silence costs an attempt and the socket (2.0.1 Part 4 §3.2), a lost link nothing."""

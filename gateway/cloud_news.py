@@ -13,7 +13,7 @@ from gateway.events import Registered, RegistrationStatus
 from gateway.outbox import Depth
 from gateway.registration import Registration
 from gateway.site_state import CloudState
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 CLOCKS_APART_S = 60.0
 """More is no slow line."""

@@ -12,12 +12,13 @@ from datetime import datetime
 
 from gateway.commands import ClearProfile, CompositeAnswer, GetComposite, SetProfile, StatusAnswer
 from gateway.events import IdToken
-from gateway.records import DeleteProfile, SaveProfile, StoredProfile, Transaction
+from gateway.records import StoredProfile, Transaction
 from gateway.settings import (
     PROFILE_STACK_LEVEL_MAXIMUM,
     PROFILES_MAXIMUM,
     SCHEDULE_PERIODS_MAXIMUM,
 )
+from gateway.writes import DeleteProfile, SaveProfile
 from load_balancer.profiles import (
     ChargingProfile,
     ProfileKind,

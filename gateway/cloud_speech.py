@@ -1,8 +1,8 @@
 """Saying one thing to the cloud, and what its answer changes. Handed what it awaits.
 
 Order of a billing CALL: marked in the store as sent, with its bytes; sent; answered; its verdict
-stored; its rows forgotten. The last is committed together with the next mark, one fsync a CALL: a
-power cut in between sends the same bytes once more.
+stored; its rows forgotten. The last is committed together with the next mark, one fsync a CALL, or
+alone when none follows soon: a power cut in between sends the same bytes once more.
 
 `now` is monotonic seconds.
 """
@@ -30,12 +30,15 @@ from gateway.events import (
 )
 from gateway.ocpp.codec import Codec, Message
 from gateway.ocpp.frames import Payload
-from gateway.records import GiveBackSeqNo, Quarantine, Transaction, Unreadable, Write
+from gateway.records import SayableEvent, Transaction, Unreadable
 from gateway.station_events import Followup, Surroundings, settle
 from gateway.upstream_view import cloud_number, for_cloud, may_send
+from gateway.writes import GiveBackSeqNo, Quarantine, Write
 
 NOT_SAYABLE = (InvalidMessage, LookupError, TypeError, ValueError)
 """What a codec raises for an event its version has no words for: ours to log, not the cloud's."""
+SETTLE_S = 0.1
+"""How long what the cloud has confirmed waits for the next mark."""
 TOKEN_WAIT_S = 5.0
 """How long a lane waits before it is looked at again whose Start has no token yet."""
 
@@ -69,6 +72,8 @@ class CloudSpeech:
         self._log = log
         self._confirmations: list[Write] = []
         """Not yet committed: they travel with the next mark."""
+        self.settle_at: float | None = None
+        """When they are to be committed without one, monotonic; None: there are none."""
         self._numbered: GiveBackSeqNo | None = None
         """What takes back the seqNo of the message that leaves for the first time."""
 
@@ -80,10 +85,13 @@ class CloudSpeech:
             await self._tell(saying, saying.event, codec, call)
 
     async def settle_down(self) -> None:
-        """Commit what waits for company; called when there is nothing to say."""
-        if self._confirmations:
-            writes, self._confirmations = self._confirmations, []
+        """Commit what waits for company, should any."""
+        if writes := self._taken_confirmations():
             await self._around.commit(writes)
+
+    def _taken_confirmations(self) -> list[Write]:
+        taken, self._confirmations, self.settle_at = self._confirmations, [], None
+        return taken
 
     # What is not kept.
 
@@ -121,16 +129,17 @@ class CloudSpeech:
 
     async def _bill(self, batch: Batch, codec: Codec, call: CloudCall) -> None:
         outbox, self._numbered = self._station.outbox, None
-        if isinstance(batch.event, Unreadable):
-            await self._refused(batch, UNREADABLE, batch.event.why)
+        event = batch.event
+        if isinstance(event, Unreadable):
+            await self._refused(batch, UNREADABLE, event.why)
             return
         if not may_send(self._around.books, batch.rows[0], codec.version):
             outbox.postponed(batch, self._clock() + TOKEN_WAIT_S)
             return
         try:
-            message = self._message(batch, codec)
+            message = self._message(batch, event, codec)
             if message is None:  # this version has no word for it
-                self._confirm(batch)
+                self._confirm(batch, event)
                 return
             action, payload = message
             unique_id = str(uuid4())
@@ -148,8 +157,8 @@ class CloudSpeech:
         except NOT_SAYABLE as error:
             await self._refused(batch, "FormatViolation", f"not sent: {error}")
         else:
-            await self._learn(batch, answer if isinstance(answer, Judged) else Judged())
-            self._confirm(batch)
+            await self._learn(batch, event, answer if isinstance(answer, Judged) else Judged())
+            self._confirm(batch, event)
 
     async def unanswered(self, batch: Batch) -> None:
         """Count an attempt: the cloud was connected, and silent beyond its time."""
@@ -161,11 +170,11 @@ class CloudSpeech:
         size = 0 if batch.sent is None else len(batch.sent)
         await self._refused(batch, TOO_BIG, f"{size or estimated_bytes(batch.event)} bytes")
 
-    def _message(self, batch: Batch, codec: Codec) -> Message | None:
+    def _message(self, batch: Batch, event: SayableEvent, codec: Codec) -> Message | None:
         if batch.sent is not None:
             action, payload = orjson.loads(batch.sent)
             return action, payload
-        event = for_cloud(self._around.books, batch.event, batch.transaction, codec.version)
+        event = for_cloud(self._around.books, event, batch.transaction, codec.version)
         transaction = self._transaction(batch)
         return codec.serialize_event(event, cloud_number(transaction) if transaction else None)
 
@@ -180,12 +189,11 @@ class CloudSpeech:
         mark = self._station.outbox.mark_sent(
             batch, unique_id, sent, codec.version, next_seq_no=next_seq_no, at=self._at()
         )
-        writes, self._confirmations = [*self._confirmations, mark], []
-        await self._around.commit(writes)
+        await self._around.commit([*self._taken_confirmations(), mark])
 
-    async def _learn(self, batch: Batch, answer: Judged) -> None:
+    async def _learn(self, batch: Batch, event: SayableEvent, answer: Judged) -> None:
         """Store the cloud's number and verdict before the row that brought them is forgotten."""
-        event, transaction = batch.event, self._transaction(batch)
+        transaction = self._transaction(batch)
         if not isinstance(event, TransactionChanged) or transaction is None:
             return
         number, books = transaction.number, self._around.books
@@ -220,9 +228,9 @@ class CloudSpeech:
         for followup in followups:
             await self._follow_up(followup)
 
-    def _confirm(self, batch: Batch) -> None:
+    def _confirm(self, batch: Batch, event: SayableEvent) -> None:
         self._confirmations.extend(self._station.outbox.confirmed(batch, self._at()))
-        event = batch.event
+        self.settle_at = self._clock() + SETTLE_S
         is_over = isinstance(event, TransactionChanged) and event.event_type is EventType.ENDED
         if is_over and batch.transaction is not None:
             self._around.books.delivered(batch.transaction)
@@ -235,8 +243,7 @@ class CloudSpeech:
         await self._give_up(batch, writes)
 
     async def _give_up(self, batch: Batch, writes: list[Write]) -> None:
-        pending, self._confirmations = self._confirmations, []
-        await self._around.commit([*pending, *writes])
+        await self._around.commit([*self._taken_confirmations(), *writes])
         for write in writes:
             if isinstance(write, Quarantine):
                 self._log(

@@ -19,8 +19,8 @@ from gateway.commands import (
     VariableResult,
     VariablesAnswer,
 )
-from gateway.records import SaveSetting
 from gateway.settings import SETTINGS, Setting
+from gateway.writes import SaveSetting
 
 
 @dataclass(frozen=True, slots=True)

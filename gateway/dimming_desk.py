@@ -6,34 +6,41 @@ evidence that is kept for years. Handed the store and the clocks; owns neither. 
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from gateway.errors import StoreFailed
+from gateway.limiters import REPORTS_KEPT
 from gateway.operations import Caller, NotAllowed
-from gateway.records import (
+from gateway.site_state import SiteState
+from gateway.writes import (
     DeleteDimming,
     ForgetEvidence,
     LogDimming,
     SaveDimming,
+    SaveSetting,
     Write,
 )
-from gateway.site_state import SiteState
 from load_balancer.limiters.dimming import (
     Dimming,
     DimmingCommand,
     DimmingEvidence,
     DimmingSource,
 )
-from site_config.model import Role
+from site_config.circuit_tree import dimmed_feeds
+from site_config.links import Role
 
 KEPT = timedelta(days=3 * 365)
 """Evidence is kept for longer than the two years that BK6-22-300 asks for."""
 
 
-REPORTS_KEPT = 2
-"""A report of a station stands for so many intervals."""
+OBSERVED = (DimmingSource.INPUT, DimmingSource.FAIL_SAFE)
+"""What the contact shows, not anybody's word: it holds over a restart until the contact is read."""
+HEARD = "grid_operator/heard"
+"""The setting that keeps when a heartbeat was last heard: silence goes on over a restart."""
+HEARD_EVERY = timedelta(seconds=10)
+"""So often at most it is written down."""
 
 
 class EvidenceShelf(Protocol):
@@ -53,6 +60,11 @@ class DimmingDesk:
     log: Callable[[str], None]
     lines: int | None = None
     """How much evidence there is; None: not counted yet."""
+    _heard_kept: datetime | None = None
+    _observed_kept: dict[DimmingSource, DimmingCommand] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._observed_kept = self._observed()
 
     async def dim(
         self,
@@ -63,7 +75,7 @@ class DimmingDesk:
         source: DimmingSource,
         caller: Caller,
     ) -> DimmingCommand:
-        """Dim all charge points, durable on return; raises NotAllowed for a viewer."""
+        """Dim the charge points, durable on return; raises NotAllowed for a viewer."""
         self._require(caller)
         at = self.clock_utc()
         if until is not None and until <= at:
@@ -108,9 +120,31 @@ class DimmingDesk:
     def _take_input(self, source: DimmingSource, place: str, reason: str) -> None:
         self.dimming.take(DimmingCommand(source, None, reason, place, self.clock_utc()))
 
+    def _observed(self) -> dict[DimmingSource, DimmingCommand]:
+        found = {source: self.dimming.of(source) for source in OBSERVED}
+        return {source: command for source, command in found.items() if command is not None}
+
+    async def _keep_what_was_observed(self, now: float, at: datetime) -> None:
+        observed, kept, heard_at = self._observed(), self._observed_kept, self._heard_kept
+        writes: list[Write] = [
+            SaveDimming(command) for s, command in observed.items() if kept.get(s) != command
+        ]
+        writes += [DeleteDimming(source) for source in kept if source not in observed]
+        silent_s = self.dimming.silent_s(now)
+        if silent_s is not None:
+            last = at - timedelta(seconds=silent_s)
+            if heard_at is None or last - heard_at >= HEARD_EVERY:
+                heard_at = last
+                writes.append(SaveSetting(HEARD, last.isoformat()))
+        if writes:
+            with suppress(StoreFailed):  # tried again the next time
+                await self.commit(writes)
+                self._observed_kept, self._heard_kept = observed, heard_at
+
     async def keep(self) -> None:
         """Write down what has changed; what the disk refuses is only in the log."""
         now, at = self.clock(), self.clock_utc()
+        await self._keep_what_was_observed(now, at)
         if self.lines is None:
             with suppress(StoreFailed):  # the store has said why, once
                 self.lines = len(await self.evidence(None, None))
@@ -143,11 +177,12 @@ class DimmingDesk:
         state = self.dimming.state(self.clock(), self.clock_utc())
         command = state.command
         return {
-            "dimmed": state.point_w is not None,
+            "dimmed": state.total_w is not None,
             "points": self.dimming.points,
             "floor_w": self.dimming.floor_w,
+            "minimum_w": self.dimming.minimum_w,
             "limit_w": state.point_w,
-            "total_w": None if state.point_w is None else state.point_w * self.dimming.points,
+            "total_w": state.total_w,
             "source": None if command is None else command.source,
             "set_by": None if command is None else command.by,
             "reason": None if command is None else command.reason,
@@ -164,19 +199,15 @@ class DimmingDesk:
     def _points_w(self) -> list[float]:
         """Return what each charge point draws; one that does not report draws all it may."""
         site, now = self.state.site, self.clock()
+        at_most_s = REPORTS_KEPT * site.csms.meter_interval_s
         powers = []
-        for station_id, evse_id, evse in self.state.evse_states():
+        for feed in dimmed_feeds(site):
+            evse = self.state.stations[feed.station_id].evses[feed.evse_id]
             drawn_a = 0.0
             if evse.transaction_id is not None:
-                config = site.stations[station_id].evses[evse_id]
-                allowed_a = config.max_current_a if evse.believed_a is None else evse.believed_a
-                drawn_a = allowed_a * len(config.phases)
-                reported_at = evse.measured_at
-                is_fresh = reported_at is not None and now - reported_at <= REPORTS_KEPT * (
-                    site.csms.meter_interval_s
-                )
-                if evse.measured is not None and is_fresh:
-                    drawn_a = sum(evse.measured)
+                most_a = feed.evse.max_current_a if evse.believed_a is None else evse.believed_a
+                drawn = evse.drawn(now, at_most_s)
+                drawn_a = most_a * len(feed.evse.phases) if drawn is None else sum(drawn)
             powers.append(round(drawn_a * site.site.voltage_v, 1))
         return powers
 
@@ -192,7 +223,7 @@ class DimmingDesk:
 
 EVIDENCE_COLUMNS = (
     *("at", "what", "source", "set_by", "reason"),
-    *("before_w", "after_w", "cars_w", "grid_w"),
+    *("before_w", "after_w", "cars_w", "grid_w", "before_total_w", "after_total_w"),
 )
 
 
@@ -209,6 +240,8 @@ def evidence_json(evidence: DimmingEvidence) -> dict[str, Any]:
         "after_w": evidence.after_w,
         "cars_w": evidence.cars_w,
         "grid_w": evidence.grid_w,
+        "before_total_w": evidence.before_total_w,
+        "after_total_w": evidence.after_total_w,
     }
 
 
@@ -216,8 +249,9 @@ def _line(evidence: DimmingEvidence) -> str:
     command = evidence.command
     source, by = (command.source, command.by) if command else ("none", "none")
     return (
-        f"dimming.{evidence.what} point_w={_watts(evidence.after_w)} "
-        f"before_w={_watts(evidence.before_w)} cars_w={evidence.cars_w:.0f} "
+        f"dimming.{evidence.what} total_w={_watts(evidence.after_total_w)} "
+        f"point_w={_watts(evidence.after_w)} before_total_w={_watts(evidence.before_total_w)} "
+        f"cars_w={evidence.cars_w:.0f} "
         f"source={source} by={by}"
     )
 

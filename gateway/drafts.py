@@ -1,23 +1,16 @@
 """What one event changes, collected before any of it is true. Decides nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.events import TransactionChanged
 from gateway.lanes import lane_of
-from gateway.records import (
-    Enqueue,
-    OutboxEvent,
-    OutboxRow,
-    SaveTransaction,
-    SetAside,
-    Transaction,
-    Write,
-)
-from gateway.remote_asks import RemoteStart
+from gateway.records import OutboxEvent, OutboxRow, Transaction
+from gateway.remote_asks import RemoteAsks, RemoteStart
 from gateway.slots import SlotTable
 from gateway.transaction_table import TransactionTable
+from gateway.writes import Enqueue, SaveTransaction, SetAside, Write
 
 UPSTREAM_CONNECTOR = 1
 """Every EVSE upstream has one connector: EVSE and 1.6 connectorId are the same number."""
@@ -34,12 +27,10 @@ class Draft:
     is_cloud_connected: bool
     table: TransactionTable
     slots: SlotTable
-    remote_starts: tuple[RemoteStart, ...]
-    remote_stops: frozenset[int]
-    """The numbers of those that are asked to stop."""
-    numbers: Iterator[int]
+    remote: RemoteAsks
+    new_number: Callable[[], int]
     row_ids: Iterator[int]
-    uuids: Iterator[str]
+    new_uuid: Callable[[], str]
     next_number: int
     """Numbers below it were given by us."""
     is_strict: bool = False

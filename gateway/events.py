@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from gateway.frozen import frozen
+
 
 class ConnectorStatus(StrEnum):
     """ConnectorStatusEnumType of 2.0.1; the nine 1.6 states are this and a `ChargingState`."""
@@ -33,6 +35,10 @@ class ChargingState(StrEnum):
     SUSPENDED_EVSE = "SuspendedEVSE"
     IDLE = "Idle"
     """In 1.6: Finishing, once the transaction has ended and the cable is still plugged."""
+
+
+NOT_WANTING = (ChargingState.SUSPENDED_EV, ChargingState.IDLE)
+"""The vehicle is full, sleeps or has been unplugged: it asks for nothing now, it is said."""
 
 
 class EventType(StrEnum):
@@ -66,7 +72,7 @@ ENERGY_REGISTER = "Energy.Active.Import.Register"
 """Default measurand of both versions (2.0.1 Part 2 SampledValueType, 1.6 §7.45)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdToken:
     """Who may charge. Spelling is kept as received; compare with `key`."""
 
@@ -81,7 +87,7 @@ class IdToken:
         return self.value.casefold()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdTokenInfo:
     """The verdict on a token."""
 
@@ -109,7 +115,7 @@ class SampledValue(NamedTuple):
     """2.0.1 signedMeterValue, never re-scaled or re-serialized; 1.6: `format` SignedData."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MeterValue:
     """Values sampled at one instant."""
 
@@ -133,7 +139,7 @@ class HeartbeatSent:
     """Heartbeat: the peer asks for the time and shows that it lives."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StatusChanged:
     """StatusNotification of one connector, or of the whole station (`evse_id` 0, 1.6 only)."""
 
@@ -158,7 +164,7 @@ class AuthorizeAsked:
     id_token: IdToken
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransactionChanged:
     """TransactionEvent; in 1.6 StartTransaction, StopTransaction, and MeterValues within one."""
 
@@ -198,7 +204,7 @@ class TransactionChanged:
         return self.at - timedelta(seconds=self.clock_shift_s) if self.clock_shift_s else self.at
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MetersSampled:
     """MeterValues. In 1.6 also within a transaction: `transaction_id` says which."""
 
@@ -311,7 +317,7 @@ class TimeTold:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     """Answer to `AuthorizeAsked`, and to a `TransactionChanged` that carried a token.
 
@@ -336,7 +342,7 @@ class NeedsNoted:
     """Answer to `ChargingNeedsTold`: they count when the shares are decided."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acknowledged:
     """The empty answer."""
 

@@ -14,10 +14,10 @@ from gateway.errors import StoreFailed
 from gateway.journal_book import JournalBook
 from gateway.maintenance import Maintenance
 from gateway.parts import Parts
-from gateway.records import ForgetJourneys, Write
 from gateway.site_clock import SiteClock
 from gateway.site_state import DepthPoint
 from gateway.station_desk import StationDesk
+from gateway.writes import ForgetJourneys, Write
 
 LIST_CONFLICT = "LocalListConflict"
 """1.6 §3.5.2: told of connector 0. 2.0.1 has no word for it."""
@@ -94,6 +94,11 @@ class Housekeeping:
         if lessons := self._parts.lessons():
             await self._commit(lessons)
             self._parts.models.take(lessons)
+        if findings := self._parts.phase_findings.to_keep():
+            await self._commit(findings)
+            self._parts.phase_findings.take(findings)
+        if counts := self._parts.deliveries.wear_to_keep(now, at):
+            await self._commit(counts)
         await self._desk.close_abandoned(now, at)
         if now >= self._journeys_due_at:
             await self._commit([ForgetJourneys(at - JOURNEYS_KEPT)])

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from gateway.errors import StoreFailed
 from gateway.journal import KEPT_S, MOMENT_S, Journal, JournalEntry, JournalOf
-from gateway.records import AppendJournal, ForgetJournal, SaveQuarter, Write
+from gateway.writes import AppendJournal, ForgetJournal, SaveQuarter, Write
+from load_balancer.inputs import EvseKey
 from load_balancer.limiters.quarter_hour import QuarterEnergy
 
 WRITTEN_EVERY_S = 5.0
@@ -76,6 +77,16 @@ class JournalBook:
         until = at + timedelta(seconds=MOMENT_S)
         changed = await self.shelf.journal(after, until, of, MOST_ROWS)
         return held + changed
+
+    async def highest_since(self, since: datetime, until: datetime) -> dict[EvseKey, float]:
+        """Return the highest limit that each EVSE had within [since, until), A."""
+        of = JournalOf()
+        entries = await self.shelf.journal_before(since, of)
+        entries += await self.shelf.journal(since, until, of, MOST_ROWS)
+        highest_a: dict[EvseKey, float] = {}
+        for entry in entries:
+            highest_a[entry.key] = max(entry.to_a, highest_a.get(entry.key, 0.0))
+        return highest_a
 
     async def _write_now(self) -> None:
         entries = self.journal.take()

@@ -32,7 +32,7 @@ from load_balancer.profiles import (
     RateUnit,
     SchedulePeriod,
 )
-from site_config.model import Evse
+from site_config.stations import Evse
 
 SAFE_PROFILE_ID = 1
 LIVE_PROFILE_ID = 100
@@ -42,6 +42,8 @@ START_IN_PAST_S = 5
 """A station whose clock is a little behind would otherwise begin the limit late."""
 RISE_INTERVAL_S = 5.0
 """Rises of one EVSE are sent no closer than this."""
+RISE_UNWRITTEN_A = 6.0
+"""By so much it may have been raised just before a restart, with nothing on disk yet."""
 RETRY_S = 5.0
 RETRY_MAXIMUM_S = 60.0
 EXPIRES_AFTER_REFRESHES = 3
@@ -171,6 +173,19 @@ class LimitDelivery:
         if transaction_id != self.transaction_id:
             self.transaction_id = transaction_id
             self._forget_sent()
+
+    def went_on_without_us(self, now: float, told_a: float | None) -> None:
+        """Believe what the station may have been told in this transaction before a restart, until
+        it takes another limit or that one has ended by itself.
+
+        Args:
+            told_a: the highest that was written down in so long; None: nothing was.
+        """
+        most_a = self.evse.max_current_a
+        if told_a is not None:
+            most_a = min(most_a, told_a + RISE_UNWRITTEN_A)
+        falls_at = now + self._expires_s
+        self._was_in_doubt.append(_Sent(most_a, falls_at, self.safe_current_a))
 
     def transaction_ended(self) -> None:
         """Its TxProfile is gone with it (1.6 §3.13.3, K01)."""

@@ -88,7 +88,7 @@ class DimmingWish(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     total_w: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """For all charge points together, W; null: the floor for each. Never below the floor."""
+    """For all charge points together, W; null: their minimum. It is never less."""
     reason: Annotated[str, Field(max_length=MAX_REASON_LENGTH)] = ""
     """Kept as evidence."""
     until: Instant = None

@@ -14,12 +14,17 @@ from load_balancer.inputs import Ceiling, EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming
 from load_balancer.limiters.phase_balance import DRAWN_FROM_A, PhaseBalance
 from load_balancer.limiters.quarter_hour import QUARTER_S, QuarterEnergy, QuarterHour
-from load_balancer.phases import PhaseCurrents, amperes, on_circuit, rotation
+from load_balancer.limiters.total_share import Sharer, TotalShare
+from load_balancer.phases import PhaseCurrents, amperes, on_circuit, rotation, watts
 from load_balancer.reasons import Rule
-from site_config.circuit_tree import upwards
+from site_config.circuit_tree import Feed, dimmed_feeds, upwards
 from site_config.model import Site
 
 PHASE_COUNT = 3
+REPORTS_KEPT = 2
+"""What a station reports stands for so many intervals."""
+Wired = dict[EvseKey, tuple[int, ...]]
+"""The circuit's phases to which somebody is wired."""
 
 
 class Limiters:
@@ -29,7 +34,8 @@ class Limiters:
         self, site: Site, kept: Iterable[QuarterEnergy] = (), dimming: Dimming | None = None
     ) -> None:
         self._site, self._zone = site, ZoneInfo(site.site.timezone)
-        self._dimming = dimming
+        self._dimming, self._dimmed = dimming, dimmed_feeds(site)
+        self._total = TotalShare()
         self._quarters = {
             name: QuarterHour(name, circuit.demand_w, site.site.voltage_v)
             for name, circuit in site.circuits.items()
@@ -60,24 +66,52 @@ class Limiters:
             reading = self._reading(state, name, now)
             measured = None if reading is None else PhaseCurrents(*map(abs, reading.currents))
             self._spread_a[name] = None if measured is None else max(measured) - min(measured)
-            singles, idle = self._few_phases(state, name)
-            for key, ceiling_a in balance.observe(measured, singles, idle, now).items():
+            singles, idle, asleep = self._few_phases(state, name)
+            found = balance.observe(measured, singles, idle, now, asleep)
+            for key, ceiling_a in found.items():
                 ceiling = Ceiling(Rule.UNBALANCE, ceiling_a)
                 self._on_evse[key] = (*self._on_evse.get(key, ()), ceiling)
         self._dim(state, now, at)
 
     def _dim(self, state: SiteState, now: float, at: datetime) -> None:
-        point_w = self._dimming.state(now, at).point_w if self._dimming else None
-        if point_w is None:
-            return
-        for station_id, evse_id, evse in state.evse_states():
-            key = EvseKey(station_id, evse_id)
-            phases = len(self._site.stations[station_id].evses[evse_id].phases)
-            # Fewer phases carry more each; until they are seen, all of them count.
-            used = _live_conductors(evse) or phases
-            ceiling_a = amperes(point_w, self._site.site.voltage_v, used)
-            ceiling = Ceiling(Rule.GRID_OPERATOR, ceiling_a)
-            self._on_evse[key] = (*self._on_evse.get(key, ()), ceiling)
+        dimmed = self._dimming.state(now, at) if self._dimming else None
+        if dimmed is None or dimmed.total_w is None:
+            self._total = TotalShare()
+        elif dimmed.point_w is not None:
+            for feed in self._dimmed:
+                self._dim_one(state, EvseKey(feed.station_id, feed.evse_id), dimmed.point_w)
+        else:
+            sharers = [s for feed in self._dimmed if (s := self._sharer(state, feed, now))]
+            shares_w = self._total.shares_w(dimmed.total_w, sharers, at.timestamp(), now)
+            for key, share_w in shares_w.items():
+                self._dim_one(state, key, share_w)
+
+    def _dim_one(self, state: SiteState, key: EvseKey, power_w: float) -> None:
+        evse = state.stations[key.station_id].evses[key.evse_id]
+        ceiling_a = amperes(power_w, self._site.site.voltage_v, _conductors(evse))
+        ceiling = Ceiling(Rule.GRID_OPERATOR, ceiling_a)
+        self._on_evse[key] = (*self._on_evse.get(key, ()), ceiling)
+
+    def _sharer(self, state: SiteState, feed: Feed, now: float) -> Sharer | None:
+        """Return an EVSE as the total's share sees it; None: nobody charges there."""
+        station, config = state.stations[feed.station_id], feed.evse
+        evse = station.evses[feed.evse_id]
+        if evse.transaction_id is None:
+            return None
+        a_w = watts(1, self._site.site.voltage_v, _conductors(evse))
+        held_a = config.max_current_a if evse.believed_a is None else evse.believed_a
+        drawn = evse.drawn(now, REPORTS_KEPT * self._site.csms.meter_interval_s)
+        return Sharer(
+            key=EvseKey(feed.station_id, feed.evse_id),
+            minimum_w=config.min_current_a * a_w,
+            maximum_w=config.max_current_a * a_w,
+            held_w=held_a * a_w,
+            is_reachable=station.is_connected,
+            wants=evse.wants_current,
+            drawn_w=None if drawn is None else sum(drawn) * self._site.site.voltage_v,
+            energy_wh=evse.energy_wh or 0.0,
+            weight=config.priority,
+        )
 
     def at_work(self, circuit: str) -> list[LimiterAtWork]:
         """Name the tariff and the bound of a circuit as of the last look, for the page."""
@@ -125,10 +159,11 @@ class Limiters:
 
     def _few_phases(
         self, state: SiteState, circuit: str
-    ) -> tuple[dict[EvseKey, PhaseCurrents], dict[EvseKey, tuple[int, ...]]]:
-        """Return who draws on fewer than three phases, and who is about to."""
+    ) -> tuple[dict[EvseKey, PhaseCurrents], Wired, Wired]:
+        """Return who draws on fewer than three phases, who is about to, and who may wake up."""
         singles: dict[EvseKey, PhaseCurrents] = {}
-        idle: dict[EvseKey, tuple[int, ...]] = {}
+        idle: Wired = {}
+        asleep: Wired = {}
         for station_id in self._below[circuit]:
             for evse_id, evse in state.stations[station_id].evses.items():
                 key = EvseKey(station_id, evse_id)
@@ -139,8 +174,14 @@ class Limiters:
                 if evse.measured is not None and 0 < live < PHASE_COUNT:
                     singles[key] = on_circuit(evse.measured, wired)
                 elif live == 0 and len(wired) < PHASE_COUNT and evse.transaction_id is not None:
-                    idle[key] = wired
-        return singles, idle
+                    (idle if evse.wants_current else asleep)[key] = wired
+        return singles, idle, asleep
+
+
+def _conductors(evse: EvseState) -> int:
+    """Return over how many conductors a vehicle draws: fewer carry more each, and until they are
+    seen all of them count."""
+    return _live_conductors(evse) or len(evse.phases)
 
 
 def _live_conductors(evse: EvseState) -> int:

@@ -19,7 +19,6 @@ from gateway.commands import (
 from gateway.configuration import Configuration
 from gateway.drafts import UPSTREAM_CONNECTOR
 from gateway.events import RegistrationStatus
-from gateway.records import Write
 from gateway.routes import (
     ACCEPTED,
     NO_ANSWER,
@@ -31,6 +30,7 @@ from gateway.routes import (
     folded,
 )
 from gateway.transactions import TransactionBooks
+from gateway.writes import Write
 
 
 class Maintenance:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from gateway.batches import Delivery
-from gateway.records import SaveSetting, Write
+from gateway.writes import SaveSetting, Write
 
 KEY = "outbox/merge_bound"
 TRIED_AGAIN_AFTER = timedelta(days=1)

@@ -36,7 +36,7 @@ from gateway.meters.plausibility import Bounds, implausible
 from gateway.meters.silence import NoAnswer, NotConnected, UnusableFiles
 from gateway.meters.watch import MeterWatch
 from site_config.addresses import Bus, parse_bus
-from site_config.model import Meter
+from site_config.meters import Meter
 
 EXIT_OK = 0
 EXIT_UNAVAILABLE = 1

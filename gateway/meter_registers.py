@@ -5,20 +5,20 @@ about transactions.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from gateway.events import ENERGY_REGISTER, MeterValue, SampledValue
+from gateway.frozen import frozen
 from gateway.ocpp.meter_values import LARGEST_MULTIPLIER
 
-_WH_PER_UNIT = {"wh": 1, "kwh": 1000}
-_LARGEST_WH = 10**15
+_WH_PER_UNIT = {"wh": Decimal(1), "kwh": Decimal(1000)}
+_LARGEST_WH = Decimal(10**15)
 """A register beyond the energy of a country is noise."""
 _OUTLET = (None, "Outlet")
 """Location defaults to Outlet (1.6 §7.43 SampledValue; 2.0.1 SampledValueType)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registers:
     """What a message says about the energy register, Wh; None: it does not say."""
 
@@ -54,9 +54,7 @@ def read_registers(meter_values: Sequence[MeterValue]) -> Registers:
 def _readings(samples: Iterable[SampledValue]) -> list[tuple[str, float]]:
     """Return one register for each context, in order of appearance."""
     by_context: dict[str, list[tuple[SampledValue, Decimal]]] = {}
-    for sample in samples:
-        if sample.measurand != ENERGY_REGISTER:
-            continue
+    for sample in [sample for sample in samples if sample.measurand == ENERGY_REGISTER]:
         energy_wh = sample_wh(sample)
         if energy_wh is not None:
             by_context.setdefault(sample.context, []).append((sample, energy_wh))
@@ -82,9 +80,11 @@ def unit_wh(sample: SampledValue) -> Decimal | None:
     # Who names no unit means Wh, also in a signed sample after others in kWh: seen so, and the
     # signed data itself agreed.
     per_unit = _WH_PER_UNIT.get((sample.unit or "Wh").casefold())
-    if per_unit is None or abs(sample.multiplier) > LARGEST_MULTIPLIER:
+    if per_unit is None or not sample.multiplier:
+        return per_unit
+    if abs(sample.multiplier) > LARGEST_MULTIPLIER:
         return None
-    return Decimal(per_unit).scaleb(sample.multiplier)
+    return per_unit.scaleb(sample.multiplier)
 
 
 def sample_wh(sample: SampledValue) -> Decimal | None:

@@ -11,7 +11,7 @@ from typing import Protocol
 from gateway.authorization import CACHE_SIZE
 from gateway.errors import StoreFailed
 from gateway.parts import Parts
-from gateway.records import ForgetOld, Write
+from gateway.writes import ForgetOld, Write
 
 BACKUPS = "backups"
 """Where the copies go if the site file names no place: beside the database."""

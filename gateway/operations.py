@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gateway.charging_wishes import ChargingWish
+from gateway.frozen import frozen
 from gateway.journal import JournalEntry, JournalQuery
 from gateway.journey import Journey
 from gateway.records import (
@@ -22,7 +23,7 @@ from gateway.records import (
 )
 from load_balancer.inputs import EvseKey
 from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
-from site_config.model import Role
+from site_config.links import Role
 
 
 class NotAllowed(Exception):
@@ -41,7 +42,7 @@ class Caller:
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TraceEntry:
     """One OCPP frame as it passed a socket; passwords and keys removed."""
 
@@ -85,7 +86,7 @@ class GridOperatorOperations(Protocol):
         source: DimmingSource,
         caller: Caller,
     ) -> DimmingCommand:
-        """Dim all charge points, durable on return; None: each to the floor, its least.
+        """Dim the charge points, durable on return; None: to their minimum.
 
         Raises NotAllowed for an `until` in the past or for a viewer.
         """

@@ -29,18 +29,9 @@ from gateway.batches import (
 from gateway.lanes import Lane, LaneAsk
 from gateway.merge_bound import MergeBound
 from gateway.pace import DrainRate
-from gateway.records import (
-    Confirm,
-    CountAttempt,
-    Enqueue,
-    LaneBacklog,
-    MarkSent,
-    OutboxRow,
-    Quarantine,
-    SetAside,
-    Write,
-)
+from gateway.records import LaneBacklog, OutboxRow
 from gateway.waiting_rows import WaitingRows
+from gateway.writes import Confirm, CountAttempt, Enqueue, MarkSent, Quarantine, SetAside, Write
 
 SILENT_ALONE_S = 3600.0
 """So long the first row of all that waits is taken for innocent of the cloud's silence."""

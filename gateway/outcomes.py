@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.events import SecurityEventOccurred
-from gateway.records import Enqueue, OutboxRow, Transaction, Write
+from gateway.frozen import frozen
+from gateway.records import OutboxRow, Transaction
 from gateway.remote_asks import RemoteStart
+from gateway.writes import Enqueue, Write
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What an event means. Nothing of it is true before `TransactionBooks.accept`."""
 

@@ -16,13 +16,15 @@ from gateway.circuit_limits import CircuitLimits
 from gateway.cloud_profiles import CloudProfiles, EvseSupply, RunningTransaction
 from gateway.cloud_station import CloudStation
 from gateway.configuration import Configuration
+from gateway.dimming_desk import HEARD, OBSERVED
 from gateway.events import Booted
 from gateway.journal import Journal
+from gateway.kept import Kept
 from gateway.limiters import Limiters
 from gateway.merge_bound import MergeBound
 from gateway.outbox import Outbox
 from gateway.outcomes import OnRefusal
-from gateway.records import Kept, SaveSetting
+from gateway.phase_findings import PhaseFindings
 from gateway.registration import BackOff, Registration
 from gateway.sampling import Sampling
 from gateway.site_state import SiteState
@@ -30,8 +32,11 @@ from gateway.slots import SlotTable
 from gateway.station_forms import ModelKey, StationModels
 from gateway.status_board import StatusBoard
 from gateway.transactions import TransactionBooks
+from gateway.writes import SaveSetting
 from load_balancer.limiters.dimming import Dimming
-from site_config.model import Cloud, Ordering, Site, UnknownTokens
+from site_config.circuit_tree import dimmed_feeds
+from site_config.links import Cloud, Ordering, UnknownTokens
+from site_config.model import Site
 
 SERIAL_LENGTH = 25
 """chargePointSerialNumber and serialNumber, CiString25."""
@@ -52,6 +57,7 @@ class Parts:
     limits: CircuitLimits
     limiters: Limiters
     dimming: Dimming | None
+    phase_findings: PhaseFindings
     journal: Journal
     deliveries: Deliveries
     sampling: Sampling
@@ -59,14 +65,20 @@ class Parts:
     cloud: CloudStation
 
     @classmethod
-    def of(cls, site: Site, kept: Kept, *, firmware: str, at: datetime) -> "Parts":
-        """Build them; raises SlotConflict when the file would renumber what the cloud knows."""
+    def of(
+        cls, site: Site, kept: Kept, *, firmware: str, at: datetime, boot_id: str = ""
+    ) -> "Parts":
+        """Build them; raises SlotConflict when the file would renumber what the cloud knows.
+
+        Args:
+            boot_id: of the machine; empty: whether it was booted since is not known.
+        """
         slots = SlotTable(site, kept.slots)
         state = SiteState.of(site, _numbers(site, slots))
         configuration = Configuration(_facts(site, slots), kept.settings)
         is_strict = site.cloud.ordering is Ordering.STRICT
         outbox = Outbox(bound=MergeBound(f"{site.cloud.url} {site.cloud.identity}", kept.settings))
-        dimming = _dimming(site, kept)
+        dimming = _dimming(site, kept, at)
         return cls(
             site=site,
             slots=slots,
@@ -86,6 +98,7 @@ class Parts:
             limits=CircuitLimits(site, kept.circuit_limits),
             limiters=Limiters(site, kept.quarters, dimming),
             dimming=dimming,
+            phase_findings=PhaseFindings(site, kept.found_phases, boot_id),
             journal=Journal(),
             deliveries=Deliveries(site),
             sampling=Sampling(),
@@ -196,12 +209,16 @@ class Parts:
             self.state.problems.pop(kind, None)
 
 
-def _dimming(site: Site, kept: Kept) -> Dimming | None:
+def _dimming(site: Site, kept: Kept, at: datetime) -> Dimming | None:
     operator = site.grid_operator
     if operator is None:
         return None
-    points = sum(len(station.evses) for station in site.stations.values())
-    return Dimming(points, operator.floor_w, operator.heartbeat_s, kept.dimming)
+    has_contact = operator.input is not None
+    commands = [c for c in kept.dimming if has_contact or c.source not in OBSERVED]
+    heard = [row.value for row in kept.settings if row.key == HEARD]
+    silent_s = (at - datetime.fromisoformat(heard[0])).total_seconds() if heard else 0.0
+    points = len(dimmed_feeds(site))
+    return Dimming(operator, points, commands, silent_s=max(0.0, silent_s))
 
 
 def _facts(site: Site, slots: SlotTable) -> dict[str, str]:

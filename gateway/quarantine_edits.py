@@ -14,7 +14,7 @@ from gateway.ocpp.codec import codec_for
 from gateway.quarantine import EditRefused, edited
 from gateway.records import OutboxEvent, OutboxRow, QuarantineEdit
 from gateway.upstream_view import KnownTransactions
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 VERSIONS: tuple[OcppVersion, ...] = ("ocpp2.0.1", "ocpp1.6")
 

@@ -1,7 +1,7 @@
-"""What must still be known after a power cut: the rows of the store, and the changes to them.
+"""What must still be known after a power cut: the rows of the store.
 
-Decisions return `Write`s; `adapters/store` commits them, all of one list or none, and only then
-is anybody answered. Knows neither SQL nor files. Instants are aware UTC datetimes, energy Wh.
+`writes` are the changes to them. Knows neither SQL nor files. Instants are aware UTC datetimes,
+energy Wh.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,8 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
-from gateway.journal import JournalEntry
-from load_balancer.limiters.dimming import DimmingCommand, DimmingEvidence, DimmingSource
-from load_balancer.limiters.quarter_hour import QuarterEnergy
+from gateway.frozen import frozen
+from load_balancer.phases import Phase
 from load_balancer.profiles import ChargingProfile
 
 REMEMBERED = 1000
@@ -37,7 +36,7 @@ class Slot:
     """No longer in the site file: reported Unavailable upstream."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transaction:
     """From authorized or plugged to ended, as billed. Kept after its end."""
 
@@ -101,7 +100,7 @@ SayableEvent = TransactionChanged | MetersSampled | SecurityEventOccurred
 OutboxEvent = SayableEvent | Unreadable
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutboxRow:
     """One event the cloud has not confirmed. The event carries upstream EVSE numbers."""
 
@@ -197,262 +196,27 @@ class StoredProfile:
     profile: ChargingProfile
 
 
-# Changes. A list of them is one commit.
-
-
 @dataclass(frozen=True, slots=True)
-class SaveSlot:
-    slot: Slot
-
-
-@dataclass(frozen=True, slots=True)
-class SaveTransaction:
-    transaction: Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueue:
-    row: OutboxRow
-
-
-@dataclass(frozen=True, slots=True)
-class EnqueueAgain:
-    """Where a damaged file has lost a row that memory still holds; else it changes nothing."""
-
-    row: OutboxRow
-
-
-@dataclass(frozen=True, slots=True)
-class MarkSent:
-    """Before a CALL leaves: what it says and which rows it carries (the first is the head)."""
-
-    row_ids: tuple[int, ...]
-    message_id: str
-    sent: bytes
-    version: str
-    transaction: int | None = None
-    next_seq_no: int = 0
-    """Of that transaction from now on, unless it is higher already. A seqNo is given when an event
-    first leaves, so that coalescing and quarantine leave no gap (2.0.1 Part 2 §1.3.2)."""
-    at: datetime | None = None
-    """When the CALL leaves."""
-
-
-@dataclass(frozen=True, slots=True)
-class GiveBackSeqNo:
-    """The cloud has certainly not taken the event this seqNo was given to: the next event gets it,
-    unless another has been given since."""
-
-    transaction: int
-    seq_no: int
-
-
-@dataclass(frozen=True, slots=True)
-class CountAttempt:
-    row_id: int
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Confirm:
-    """The cloud has them: remember the way they went, and delete. Twice is harmless."""
-
-    row_ids: tuple[int, ...]
-    """The first is the head: its CALL carried all."""
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Thin:
-    """Meter values the cloud will never be told, for want of room: what `thinning` chose."""
-
-    row_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetOld:
-    """Let go of what nobody asks for any more, a part of it at a time."""
-
-    ended_before: datetime
-    """Transactions that ended before it, unless a row of theirs still waits."""
-    tokens_kept: int
-    """Cached verdicts, the newest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantine:
-    row_id: int
-    at: datetime
-    code: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """A row the cloud must not be sent unasked: into quarantine at once, for a person."""
-
-    row: OutboxRow
-    at: datetime
-    code: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class EditQuarantined:
-    """A person has changed what a quarantined row says; what it said before is kept."""
-
-    row_id: int
-    event: OutboxEvent
-    edited_by: str
-    edited_at: datetime
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """A person's decision on a quarantined row: back into its lane, or gone."""
-
-    row_id: int
-    is_retried: bool
-    at: datetime | None = None
-    by: str = ""
-    """Who decided."""
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetJourneys:
-    """Delete what became of rows that were settled before an instant; some at a time."""
-
-    before: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AppendJournal:
-    entries: tuple[JournalEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetJournal:
-    """Delete what was written down before an instant."""
-
-    before: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SaveQuarter:
-    quarter: QuarterEnergy
-
-
-@dataclass(frozen=True, slots=True)
-class SaveDimming:
-    command: DimmingCommand
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteDimming:
-    source: DimmingSource
-
-
-@dataclass(frozen=True, slots=True)
-class LogDimming:
-    evidence: DimmingEvidence
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetEvidence:
-    """Delete evidence of before an instant."""
-
-    before: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SaveToken:
-    token: KnownToken
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetTokens:
-    """ClearCache."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceLocalList:
-    """The whole list and its version, after a full or differential update was applied."""
-
-    version: int
-    entries: tuple[KnownToken, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SaveProfile:
-    stored: StoredProfile
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteProfile:
-    profile_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class SaveCircuitLimit:
-    limit: CircuitLimit
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteCircuitLimit:
-    circuit: str
-    source: LimitSource
-
-
-@dataclass(frozen=True, slots=True)
-class SaveAvailability:
-    """What the cloud wants a slot to be; 0 is the whole station. Survives a reboot (1.6 §5.2)."""
-
-    cloud_evse: int
-    is_operational: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SaveSetting:
-    """One word of state with no table of its own: a configuration key the cloud changed."""
-
-    key: str
-    value: str
-
-
-Write = (
-    SaveSlot
-    | SaveTransaction
-    | Enqueue
-    | EnqueueAgain
-    | MarkSent
-    | GiveBackSeqNo
-    | CountAttempt
-    | Confirm
-    | Quarantine
-    | SetAside
-    | Release
-    | EditQuarantined
-    | ForgetJourneys
-    | AppendJournal
-    | ForgetJournal
-    | SaveQuarter
-    | Thin
-    | ForgetOld
-    | SaveDimming
-    | DeleteDimming
-    | LogDimming
-    | ForgetEvidence
-    | SaveToken
-    | ForgetTokens
-    | ReplaceLocalList
-    | SaveProfile
-    | DeleteProfile
-    | SaveCircuitLimit
-    | DeleteCircuitLimit
-    | SaveAvailability
-    | SaveSetting
-)
+class FoundPhases:
+    """What a meter has shown of an EVSE's phases, where the site file does not know them."""
+
+    station_id: str
+    evse_id: int
+    wirings: tuple[tuple[Phase, ...], ...]
+    """The circuit's phases on its conductors, in every way that is still possible."""
+    found_at: datetime
+    found_under: str
+    """What the site file said then of EVSE and meter: it is void when that is changed."""
+    boot_id: str
+    """Of the machine: `in_sight_at` is of its monotonic clock."""
+    in_sight_at: float | None
+    """When the station was last in sight, s; None: out of sight since, it may have changed."""
+
+    @property
+    def phases(self) -> tuple[Phase | None, ...]:
+        """The phase of each conductor; None: there is more than one that it could be."""
+        by_conductor = [set(possible) for possible in zip(*self.wirings, strict=True)]
+        return tuple(min(found) if len(found) == 1 else None for found in by_conductor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,24 +226,3 @@ class StoreSize:
     spare_bytes: int
     """Free inside the file."""
     disk_free_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Everything the program starts from, read once; the outbox is read lane by lane."""
-
-    slots: tuple[Slot, ...] = ()
-    running: tuple[Transaction, ...] = ()
-    """Transactions not ended, ended ones that still have rows in the outbox, and the `REMEMBERED`
-    last ones: their stations may have missed our answer."""
-    next_transaction_number: int = 1
-    next_row_id: int = 1
-    tokens: tuple[KnownToken, ...] = ()
-    local_list: tuple[KnownToken, ...] = ()
-    local_list_version: int = 0
-    profiles: tuple[StoredProfile, ...] = ()
-    circuit_limits: tuple[CircuitLimit, ...] = ()
-    availability: tuple[SaveAvailability, ...] = ()
-    settings: tuple[SaveSetting, ...] = ()
-    quarters: tuple[QuarterEnergy, ...] = ()
-    dimming: tuple[DimmingCommand, ...] = ()

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.errors import StoreFailed
+from gateway.kept import Kept
 from gateway.outbox import Outbox
-from gateway.records import Kept, LaneBacklog, OutboxRow, QuarantinedRow
+from gateway.records import LaneBacklog, OutboxRow, QuarantinedRow
 
 
 class Shelves(Protocol):

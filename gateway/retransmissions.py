@@ -10,7 +10,7 @@ from datetime import timedelta
 from hashlib import blake2b
 
 from gateway.events import MetersSampled, StatusChanged, TransactionChanged
-from gateway.records import SaveSetting
+from gateway.writes import SaveSetting
 
 HEARD = "heard/"
 """Prefix of the settings that keep the fingerprint of each station's last event."""

@@ -4,14 +4,15 @@ Currents A RMS per phase; `now` is monotonic seconds.
 """
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from gateway.balancing import Deliveries, SiteView, log_line
-from gateway.commands import CompositeAnswer, SetProfile, StatusAnswer
+from gateway.commands import CompositeAnswer, SetProfile, StatusAnswer, Trigger
 from gateway.errors import GatewayError, Unavailable
 from gateway.journal import Journal
+from gateway.phase_findings import PhaseFindings
 from gateway.routes import Stations
 from gateway.site_state import SiteState
 from load_balancer.balancer import Balancer
@@ -27,17 +28,27 @@ class Rounds:
     state: SiteState
     deliveries: Deliveries
     stations: Stations
+    phase_findings: PhaseFindings
     journal: Journal
     clock: Callable[[], float]
     clock_utc: Callable[[], datetime]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     log: Callable[[str], None]
+    tell: Callable[[str], None]
+    """The same, where nothing is wrong."""
+    mute: set[str] = field(default_factory=set)
+    """Stations that cannot be asked what they draw: they report when they like."""
 
     def go(self) -> None:
         """Decide anew, and let go of every profile that is due."""
         now, at = self.clock(), self.clock_utc()
         decision = self.balancer.step(self.view.at(now, at), now)
         self.state.apply(decision, at)
+        for line in self.phase_findings.note(decision.found, at):
+            self.tell(line)
+        for key in decision.phases:
+            evse = self.state.stations[key.station_id].evses[key.evse_id]
+            evse.found_phases = self.phase_findings.of(key)
         self.journal.note(decision, at)
         if self.view.commissioning is not None:
             self.view.commissioning.step(self.view.sight(), now)
@@ -52,6 +63,23 @@ class Rounds:
         self.deliveries.want(decision)
         for key, command in self.deliveries.due(now, at):
             self.spawn(self._deliver(key, command))
+        for key in decision.doubtful:
+            if key.station_id not in self.mute:
+                self.spawn(self._ask_draw(key))
+
+    async def _ask_draw(self, key: EvseKey) -> None:
+        """Ask for meter values at once; they arrive as any others do."""
+        try:
+            answer = await self.stations.ask(key.station_id, Trigger("MeterValues", key.evse_id))
+        except Unavailable:
+            return
+        except GatewayError as error:
+            reason = str(error)
+        else:
+            reason = getattr(answer, "status", "nonsense")
+        if reason != "Accepted":
+            self.mute.add(key.station_id)
+            self.log(f'station.cannot_be_asked station={key.station_id} reason="{reason}"')
 
     async def _deliver(self, key: EvseKey, first: SetProfile) -> None:
         """Send a profile, and at once whatever has become due for the EVSE meanwhile."""
@@ -91,7 +119,7 @@ class Rounds:
         if doubt is not None:
             station = self.state.stations[key.station_id]
             station.safe_default_doubt = doubt
-            station.notes.append(doubt)
+            station.note(doubt)
             self.log(f'station.note station={key.station_id} note="{doubt}"')
 
     def _complain(self, key: EvseKey, command: SetProfile, reason: str) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.events import ChargingState, EventType, TransactionChanged
-from gateway.records import Enqueue, OutboxRow, Write
+from gateway.records import OutboxRow
+from gateway.writes import Enqueue, Write
 
 TOLERANCE = 0.1
 """Share of the interval by which a sample may be early: stations do not count evenly."""

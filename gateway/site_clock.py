@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gateway.records import SaveSetting
+from gateway.writes import SaveSetting
 
 STEP_S = 30.0
 LONGEST_S = 86_400.0
@@ -63,7 +63,7 @@ class SiteClock:
         if self._held is not None:
             return self._held.at + timedelta(seconds=self._clock() - self._held.now)
         at = self._wall()
-        if self._is_back(at):
+        if at < self._last and self._is_back(at):
             self._held = _Held(self._last, self._clock(), LONG_AGO)
             return self._last
         self._last = at

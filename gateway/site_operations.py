@@ -22,22 +22,19 @@ from gateway.outbox import Outbox
 from gateway.quarantine_edits import mended
 from gateway.records import (
     CircuitLimit,
-    EditQuarantined,
     LaneBacklog,
     LimitSource,
     OutboxRow,
     QuarantinedRow,
     QuarantineEdit,
-    Release,
-    SaveSetting,
     Transaction,
-    Write,
 )
 from gateway.site_state import SiteState
 from gateway.trace import MessageTrace
 from gateway.upstream_view import KnownTransactions
+from gateway.writes import EditQuarantined, Release, SaveSetting, Write
 from load_balancer.inputs import EvseKey
-from site_config.model import Role
+from site_config.links import Role
 
 
 class Shelves(Protocol):

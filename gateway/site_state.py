@@ -13,21 +13,24 @@ from typing import Any
 
 from gateway.charging_wishes import ChargingWish
 from gateway.draws import Draws
-from gateway.events import ChargingState, ConnectorStatus
+from gateway.events import NOT_WANTING, ChargingState, ConnectorStatus
+from gateway.records import FoundPhases
 from load_balancer.decision import Decision, Turn
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PHASES, ZERO, Phase, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
 from site_config.fields import UNKNOWN
-from site_config.model import Evse, Site
+from site_config.model import Site
+from site_config.stations import Evse
 
 HISTORY_LENGTH = 3600
 """Points kept for the page's plot: an hour at one reading a second."""
 
-
 DEPTH_STEP = timedelta(seconds=30)
 DEPTH_LENGTH = 720
 """Six hours."""
+NOTES_KEPT = 20
+"""Of each station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class EvseState:
     phases: tuple[Phase | None, ...] = PHASES
     """The circuit's phases on its conductors, as the site file says or as they were found; None:
     nobody knows yet."""
+    found_phases: FoundPhases | None = None
+    """What the meter has shown of them; None: nothing yet, or the site file says them."""
     status: ConnectorStatus | None = None
     """None: never reported."""
     charging_state: ChargingState | None = None
@@ -142,6 +147,15 @@ class EvseState:
     error: str | None = None
     """What the station says is wrong, None: nothing."""
 
+    @property
+    def wants_current(self) -> bool:
+        return self.transaction_id is not None and self.charging_state not in NOT_WANTING
+
+    def drawn(self, now: float, at_most_s: float) -> PhaseCurrents | None:
+        """Return what it draws; None: it did not say so within so many seconds."""
+        is_fresh = self.measured_at is not None and now - self.measured_at <= at_most_s
+        return self.measured if is_fresh else None
+
 
 @dataclass(slots=True)
 class StationState:
@@ -158,8 +172,12 @@ class StationState:
     speaks against it."""
     profile_writes: int = 0
     """Charging profiles sent to it within a day: its flash wears out."""
-    notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    notes: tuple[str, ...] = ()
     """What it does that it should not (mended payloads, ignored limits), for the page."""
+
+    def note(self, what: str) -> None:
+        """Add to `notes`; the newest are kept."""
+        self.notes = (*self.notes, what)[-NOTES_KEPT:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +328,7 @@ def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
     return {
         "cloud_evse": evse.cloud_evse,
         "phases": [phase or UNKNOWN for phase in evse.phases],
+        "found_phases": _found_phases(evse.found_phases),
         "status": evse.status,
         "transaction_id": evse.transaction_id,
         "limit_a": evse.limit_a,
@@ -318,6 +337,16 @@ def _evse(evse: EvseState, now: float, now_utc: datetime) -> dict[str, Any]:
         "wish": wish_json(evse.wish),
         "limited_by": _reason(evse.limited_by, now, now_utc),
         "queue": _queue(evse.turn, now, now_utc),
+    }
+
+
+def _found_phases(found: FoundPhases | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "phases": [phase or UNKNOWN for phase in found.phases],
+        "at": found.found_at.isoformat(timespec="seconds"),
+        "in_doubt": found.in_sight_at is None,
     }
 
 

@@ -13,7 +13,7 @@ from gateway.events import ConnectorStatus
 from gateway.ocpp.codec import codec_for
 from gateway.ocpp.frames import Payload
 from gateway.site_state import SiteState
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 ANSWER_TIMEOUT_S = 10.0
 """Clouds wait 20 s and more for our answer; a station that takes longer counts as silent."""

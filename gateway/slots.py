@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from gateway.errors import GatewayError
-from gateway.records import SaveSlot, Slot
+from gateway.records import Slot
+from gateway.writes import SaveSlot
 from site_config.model import Site
 
 Place = tuple[str, int]

@@ -44,6 +44,8 @@ class _Clock:
     last: tuple[datetime, datetime] | None = None
     """(told, arrived) of the last message."""
     errors_s: deque[float] = field(default_factory=lambda: deque(maxlen=ERRORS_KEPT))
+    error_s: float | None = None
+    """How far it is ahead; None: not known yet."""
     is_wrong: bool = False
 
 
@@ -74,9 +76,7 @@ class StationClocks:
     def error_s(self, station_id: str) -> float | None:
         """Return how far the station's clock is ahead; None: not known yet."""
         clock = self._clocks.get(station_id)
-        if clock is None or len(clock.errors_s) < ERRORS_NEEDED:
-            return None
-        return median(clock.errors_s)
+        return None if clock is None else clock.error_s
 
     def placed(
         self, station_id: str, event: Event, now_utc: datetime
@@ -85,10 +85,12 @@ class StationClocks:
         told_at = _told_at(event)
         if told_at is None or not self._is_own_sound():
             return event, ()
-        clock = self._clocks.setdefault(station_id, _Clock())
+        clock = self._clocks.get(station_id)
+        if clock is None:
+            clock = self._clocks[station_id] = _Clock()
         if not (isinstance(event, TransactionChanged) and event.is_offline):
             _measure(clock, told_at, now_utc)
-        error_s = self.error_s(station_id)
+        error_s = clock.error_s
         transaction = self._meant(station_id, event)
         if transaction is None:
             shift_s = _shift_alone(told_at, now_utc, error_s)
@@ -105,6 +107,8 @@ def _measure(clock: _Clock, told_at: datetime, now_utc: datetime) -> None:
     arrived_s = (now_utc - before[1]).total_seconds()
     if arrived_s >= APART_S and abs(told_s - arrived_s) <= UNSTEADY_S + DRIFT * arrived_s:
         clock.errors_s.append((told_at - now_utc).total_seconds())
+        if len(clock.errors_s) >= ERRORS_NEEDED:
+            clock.error_s = median(clock.errors_s)
 
 
 def _shift_alone(told_at: datetime, now_utc: datetime, error_s: float | None) -> float:
@@ -122,6 +126,8 @@ def _shift_within(
     transaction: Transaction, told_at: datetime, now_utc: datetime, error_s: float | None
 ) -> float:
     ahead_s = (told_at - now_utc).total_seconds()
+    if abs(ahead_s + transaction.clock_shift_s) <= TOLERANCE_S:
+        return transaction.clock_shift_s
     began_s = (transaction.started_at - now_utc).total_seconds()
     shifts = [transaction.clock_shift_s]
     if transaction.started_told_at != transaction.started_at:  # it was checked

@@ -7,7 +7,7 @@ transaction) is handed to `spawn`. Owns no socket, no clock, no task.
 `now` is monotonic seconds; currents A RMS, energy Wh.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -32,9 +32,10 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
+from gateway.limit_delivery import LimitDelivery
 from gateway.ocpp.codec import codec_for
 from gateway.ocpp.frames import Payload
-from gateway.records import SaveSetting, Transaction
+from gateway.records import Transaction
 from gateway.routes import Stations
 from gateway.site_state import EvseState, SiteState
 from gateway.station_clocks import StationClocks
@@ -56,8 +57,9 @@ from gateway.station_events import (
 from gateway.station_forms import ModelKey, StationModels
 from gateway.station_samples import latest_draw
 from gateway.status_board import StatusBoard
+from gateway.writes import SaveSetting
 from load_balancer.inputs import EvseKey
-from site_config.model import Csms, OcppVersion
+from site_config.links import Csms, OcppVersion
 
 DRAWING_A = 1.0
 """Less on a conductor is the station's own meter, not a car."""
@@ -100,6 +102,7 @@ class StationDesk:
         self._abandoned = Abandoned(
             Patience(csms.close_free_after_s, csms.close_silent_after_s),
             running=around.books.running,
+            running_at=around.books.running_at,
             is_here=lambda name: state.stations[name].is_connected,
             is_in_site=lambda name, evse: (
                 name in state.stations and evse in state.stations[name].evses
@@ -118,10 +121,18 @@ class StationDesk:
         self._notify = notify
         self._clock = clock
 
-    def restore(self) -> None:
-        """Show what ran before the restart: its stations will go on with it."""
+    def restore(self, told_a: Mapping[EvseKey, float]) -> None:
+        """Show what ran before the restart: its stations will go on with it.
+
+        Args:
+            told_a: the highest limits that may still be in force; who is not in it: unknown.
+        """
+        now = self._clock()
         for transaction in self._around.books.running():
             self._show(transaction, EventType.UPDATED)
+            if self._evse_state(transaction) is not None:
+                key = EvseKey(transaction.station_id, transaction.evse_id)
+                self._deliveries[key].went_on_without_us(now, told_a.get(key))
 
     async def answer(
         self,
@@ -153,7 +164,7 @@ class StationDesk:
     def _placed(self, station_id: str, event: Event) -> Event:
         event, notes = self.clocks.placed(station_id, event, self._around.clock_utc())
         for note in notes:
-            self._state.stations[station_id].notes.append(note)
+            self._state.stations[station_id].note(note)
             self._notify.log(note)
         return event
 
@@ -181,7 +192,7 @@ class StationDesk:
         for delivery in self._deliveries.of(station_id):
             delivery.connected()
         self._statuses.station_back(self._numbers(station_id))
-        self._changed()
+        self._notify.cloud()
 
     def disconnected(self, station_id: str) -> None:
         station = self._state.stations[station_id]
@@ -190,7 +201,7 @@ class StationDesk:
         for delivery in self._deliveries.of(station_id):
             delivery.lost()
         self._statuses.station_lost(self._numbers(station_id), self._clock())
-        self._changed()
+        self._notify.cloud()
 
     def _numbers(self, station_id: str) -> list[int]:
         return [evse.cloud_evse for evse in self._state.stations[station_id].evses.values()]
@@ -220,11 +231,8 @@ class StationDesk:
 
     def _evse_of(self, station_id: str, event: TransactionChanged) -> int:
         """Return the EVSE of an event that names none; 0 when nobody can tell."""
-        for transaction in self._around.books.running():
-            if (transaction.station_id, transaction.station_transaction_id) == (
-                station_id,
-                event.transaction_id,
-            ):
+        for transaction in self._around.books.running_at(station_id):
+            if transaction.station_transaction_id == event.transaction_id:
                 return transaction.evse_id
         return 0
 
@@ -233,6 +241,7 @@ class StationDesk:
         if evse is None:
             return
         self._abandoned.status(station_id, event, self._clock(), self._around.clock_utc())
+        before = evse.status, evse.charging_state
         evse.status, evse.connector_id = event.status, event.connector_id
         if event.charging_state is not None or event.status is not ConnectorStatus.OCCUPIED:
             evse.charging_state = event.charging_state
@@ -241,7 +250,8 @@ class StationDesk:
         self._deliveries[key].is_plugged = is_plugged(event.status)
         if event.status is ConnectorStatus.AVAILABLE and evse.transaction_id is None:
             evse.measured = evse.measured_at = None
-        self._notify.balancer()
+        if (evse.status, evse.charging_state) != before:
+            self._notify.balancer()
 
     def _observe_draw(
         self, station_id: str, evse_id: int, event: MetersSampled | TransactionChanged
@@ -250,6 +260,7 @@ class StationDesk:
         if evse is None or not event.meter_values:
             return
         config = self._state.site.stations[station_id].evses[evse_id]
+        delivery = self._deliveries[EvseKey(station_id, evse_id)]
         draw = latest_draw(
             event.meter_values,
             self._around.clock_utc(),
@@ -263,31 +274,31 @@ class StationDesk:
             was_above = _is_above_limit(evse)
             evse.measured = draw.currents
             evse.measured_at = measured_at
-            self._doubt_safe_default(station_id, evse_id, max(draw.currents), measured_at)
-            if self._deliveries[EvseKey(station_id, evse_id)].drew(max(draw.currents), measured_at):
+            highest_a = max(draw.currents)
+            self._doubt_safe_default(station_id, delivery, highest_a, measured_at)
+            if delivery.drew(highest_a, measured_at):
                 self._notify.log(
                     f"station.does_not_pause station={station_id} evse={evse_id} limit_a=0.0 "
-                    f'measured_a={max(draw.currents):.1f} action="says 1 A instead"'
+                    f'measured_a={highest_a:.1f} action="says 1 A instead"'
                 )
             phases = sum([current_a >= DRAWING_A for current_a in draw.currents])
             if phases and evse.transaction_id is not None:
-                self._deliveries[EvseKey(station_id, evse_id)].drawn_on(phases)
+                delivery.drawn_on(phases)
             if _is_above_limit(evse) and not was_above:
                 self._notify.balancer()
 
     def _doubt_safe_default(
-        self, station_id: str, evse_id: int, current_a: float, at: float
+        self, station_id: str, delivery: LimitDelivery, current_a: float, at: float
     ) -> None:
-        delivery = self._deliveries[EvseKey(station_id, evse_id)]
         station = self._state.stations[station_id]
         if station.safe_default_doubt is None and delivery.drew_above_safe(current_a, at):
             station.safe_default_doubt = (
-                f"EVSE {evse_id} drew {current_a:.1f} A where only the safe current of "
+                f"EVSE {delivery.evse_id} drew {current_a:.1f} A where only the safe current of "
                 f"{delivery.safe_current_a:g} A was in force"
             )
-            station.notes.append(station.safe_default_doubt)
+            station.note(station.safe_default_doubt)
             self._notify.log(
-                f"station.above_safe station={station_id} evse={evse_id} "
+                f"station.above_safe station={station_id} evse={delivery.evse_id} "
                 f"measured_a={current_a:.1f} safe_a={delivery.safe_current_a:.1f}"
             )
 
@@ -405,10 +416,6 @@ class StationDesk:
     def _evse_state(self, transaction: Transaction) -> EvseState | None:
         station = self._state.stations.get(transaction.station_id)
         return station.evses.get(transaction.evse_id) if station else None
-
-    def _changed(self) -> None:
-        self._notify.cloud()
-        self._notify.balancer()
 
 
 def _is_above_limit(evse: EvseState) -> bool:

@@ -8,7 +8,7 @@ from gateway.metrics import Counters
 from gateway.ocpp.frames import Call, Payload
 from gateway.site_stations import Line, SiteStations
 from gateway.station_desk import StationDesk
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 
 class Connection(Protocol):

@@ -42,11 +42,13 @@ from gateway.events import (
     TimeTold,
     TransactionChanged,
 )
+from gateway.frozen import frozen
 from gateway.outcomes import Outcome
-from gateway.records import Transaction, Write
+from gateway.records import Transaction
 from gateway.sampling import Sampling
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
+from gateway.writes import Write
 
 NO_TRANSACTION = 0
 """What a 1.6 station is told where there is no transaction: no number of ours."""
@@ -90,7 +92,7 @@ class StopAtStation:
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransactionMoved:
     """A transaction began, went on or ended; for the read model and the balancer."""
 
@@ -125,7 +127,7 @@ Followup = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     answer: Answer
     followups: tuple[Followup, ...] = ()

@@ -11,16 +11,17 @@ Limits A per phase.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
 import orjson
 
-from gateway.records import SaveSetting
+from gateway.writes import SaveSetting
 from load_balancer.profiles import ProfilePurpose, RateUnit
-from site_config.model import ChargingRateUnit, Station
+from site_config.stations import ChargingRateUnit, Station
 
 PREFIX = "model."
 """Of the settings that keep what models have proved."""
@@ -92,11 +93,22 @@ class ModelKey(NamedTuple):
         return PREFIX + "/".join(self)
 
 
+@cache
+def _forms(
+    units: tuple[ChargingRateUnit, ...],
+    purposes: tuple[ProfilePurpose, ...],
+    steps: tuple[float, ...],
+) -> tuple[Form, ...]:
+    """Return every form they make; thousands of stations share a few."""
+    forms = product(map(RateUnit, units), purposes, (False, True), (0.0, LITTLE_A), steps)
+    return tuple(Form(*form) for form in forms)
+
+
 @dataclass(slots=True)
 class StationForms:
     """What one station has accepted and refused so far; shared by its EVSEs."""
 
-    candidates: list[Form]
+    candidates: tuple[Form, ...]
     """The most preferred first."""
     current: Form
     _basis: Form
@@ -117,8 +129,7 @@ class StationForms:
         if station.limit_purpose is not None:
             purposes = [ProfilePurpose(station.limit_purpose)]
         steps = [FRACTION_A, WHOLE_A] if station.limit_step_a is None else [station.limit_step_a]
-        forms = product(map(RateUnit, units), purposes, (False, True), (0.0, LITTLE_A), steps)
-        candidates = [Form(*form) for form in forms]
+        candidates = _forms(tuple(units), tuple(purposes), tuple(steps))
         return cls(candidates, candidates[0], candidates[0])
 
     def suggested(self, unit: ChargingRateUnit | None) -> None:
@@ -161,7 +172,7 @@ class StationForms:
         self.current = self._basis = instead
         return True
 
-    def _options(self, limits_a: Limits) -> list[Form]:
+    def _options(self, limits_a: Limits) -> Sequence[Form]:
         if not self.is_proved:
             return self.candidates
         # Only what had never been said before is in question.

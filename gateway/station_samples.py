@@ -9,10 +9,10 @@ Currents A RMS in the EVSE's own conductor order, import positive; power W.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.events import MeterValue, SampledValue
+from gateway.frozen import frozen
 from gateway.ocpp.meter_values import LARGEST_MULTIPLIER
 from load_balancer.phases import PhaseCurrents
 
@@ -25,7 +25,7 @@ CONDUCTORS = {"L1": 0, "L1-N": 0, "L2": 1, "L2-N": 1, "L3": 2, "L3-N": 2}
 OUTLET = (None, "Outlet")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draw:
     """What an EVSE was drawing when it was sampled."""
 
@@ -67,8 +67,8 @@ def _age_s(at: datetime, now_utc: datetime) -> float:
 def _currents(samples: Iterable[SampledValue], phases: int) -> PhaseCurrents | None:
     by_conductor: dict[int, float] = {}
     for_all: float | None = None
-    for sample in samples:
-        if sample.measurand != "Current.Import" or sample.location not in OUTLET:
+    for sample in [sample for sample in samples if sample.measurand == "Current.Import"]:
+        if sample.location not in OUTLET:
             continue
         current_a = _number(sample)
         if current_a is None or sample.phase == "N":

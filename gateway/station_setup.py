@@ -33,7 +33,7 @@ from gateway.limit_delivery import safe_default
 from gateway.settings import MEASURANDS
 from gateway.station_forms import LITTLE_A
 from load_balancer.profiles import RateUnit
-from site_config.model import ChargingRateUnit, Station
+from site_config.stations import ChargingRateUnit, Station
 
 UNIT_KEY = "ChargingScheduleAllowedChargingRateUnit"
 UNIT_VARIABLE = VariableRef("SmartChargingCtrlr", "RateUnit")

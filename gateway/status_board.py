@@ -33,8 +33,6 @@ class _Line:
     """What the station itself said last, whatever we made of it."""
     told: tuple[object, ...] | None = None
     """What the cloud confirmed; None: must be told."""
-    lost_at: float | None = None
-    """When its station went away; None: it is there."""
 
 
 class StatusBoard:
@@ -56,7 +54,10 @@ class StatusBoard:
         """All that may be untold: looked at before each CALL, so not every line of the site."""
         self._version = ""
         """Whose words decided which lines are not doubtful."""
+        self._away_since: dict[int, float] = {}
+        """The numbers whose stations went away not long ago, and when."""
         self._lost_at: float | None = None
+        """When the cloud went away; None: it is there."""
         self.offline_threshold_s = OFFLINE_THRESHOLD_S
 
     @property
@@ -73,7 +74,7 @@ class StatusBoard:
         """Take a station's word on one connector; its `evse_id` is the number upstream."""
         line = self._touch(status.evse_id)
         line.reported = line.current = status
-        line.lost_at = None
+        self._away_since.pop(status.evse_id, None)
 
     def charging_state_changed(self, number: int, state: ChargingState | None) -> None:
         """Take a 2.0.1 station's TransactionEvent: a 1.6 cloud sees it in the status."""
@@ -86,23 +87,23 @@ class StatusBoard:
 
     def station_lost(self, numbers: Iterable[int], now: float) -> None:
         for number in numbers:
-            line = self._lines[number]
-            line.lost_at = now if line.lost_at is None else line.lost_at
+            self._away_since.setdefault(number, now)
 
     def station_back(self, numbers: Iterable[int]) -> None:
         """Believe what it said last, until it says something new."""
         for number in numbers:
             line = self._touch(number)
-            line.lost_at = None
+            self._away_since.pop(number, None)
             if line.reported is not None:
                 line.current = line.reported
 
     def handle_timer(self, now: float, at: datetime) -> None:
         """Report stations away that have been for too long."""
-        for number, line in self._lines.items():
-            if line.lost_at is not None and now - line.lost_at >= STATION_LOST_AFTER_S:
-                line.lost_at = None
-                self._touch(number).current = StatusChanged(
+        for number, since in tuple(self._away_since.items()):
+            if now - since >= STATION_LOST_AFTER_S:
+                del self._away_since[number]
+                line = self._touch(number)
+                line.current = StatusChanged(
                     number,
                     line.current.connector_id,
                     ConnectorStatus.UNAVAILABLE,
@@ -111,8 +112,8 @@ class StatusBoard:
                 )
 
     def next_timer(self) -> float | None:
-        lost = [line.lost_at for line in self._lines.values() if line.lost_at is not None]
-        return min(lost) + STATION_LOST_AFTER_S if lost else None
+        since = min(self._away_since.values(), default=None)
+        return None if since is None else since + STATION_LOST_AFTER_S
 
     # Feed: the cloud.
 

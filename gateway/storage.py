@@ -16,8 +16,9 @@ from typing import NamedTuple, Protocol
 from gateway.errors import StoreFailed
 from gateway.outbox import Depth
 from gateway.parts import Parts
-from gateway.records import LaneBacklog, OutboxRow, StoreSize, Thin, Write
+from gateway.records import LaneBacklog, OutboxRow, StoreSize
 from gateway.thinning import LaneThinning
+from gateway.writes import Thin, Write
 from site_config.model import Storage
 
 ALARM_FROM, ALARM_TO = 0.70, 0.65

@@ -3,11 +3,12 @@
 Energy Wh, positive = into the vehicle.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.drafts import Draft
 from gateway.events import EventType, TransactionChanged
+from gateway.frozen import frozen
 from gateway.meter_registers import Registers, read_registers
 from gateway.records import Transaction
 from gateway.register_continuity import Thread
@@ -16,7 +17,7 @@ NOT_WORTH_A_LOOK_WH = 1000.0
 """A register that rises by less between two messages is believed without a calculation."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     registers: Registers
     """The station's own figures."""

@@ -2,16 +2,19 @@
 
 Bounded by the frames of each socket and by the bytes of all. While there is room, everybody keeps
 what they said; then whoever keeps more than a fair share forgets first, so that a talkative station
-never makes the others be forgotten. Kept as they passed; secrets are removed when somebody reads,
-so that keeping costs nothing.
+never makes the others be forgotten. The newest frames of a socket are kept as they passed, older
+ones in packs of a few, compressed: a station repeats itself, and a pack takes a tenth. Secrets are
+removed when somebody reads, so that keeping costs little.
 """
 
 import heapq
-from collections import deque
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from threading import Lock
+from typing import NamedTuple
 
 from gateway.operations import TraceEntry, TraceQuery
 from gateway.trace_search import since_only, wanted
@@ -21,25 +24,108 @@ CLOUD = "cloud"
 CLOUD_SHARE = 0.25
 FRAMES_PER_STATION = 2_000
 FRAMES_OF_CLOUD = 20_000
-TRACE_BYTES = 12 << 20
+TRACE_BYTES = 8 << 20
 """Of all sockets together, also with a thousand stations."""
-ENTRY_BYTES = 250
+LOOSE_BYTES = 12_000
+"""Of one socket, before they are packed: six MeterValues and their answers. With more a pack is
+smaller and cheaper, but what is not packed yet takes more."""
+ENTRY_BYTES = 200
 """About what an entry takes besides the text of its frame."""
+PACK_BYTES = 150
+"""About what a pack takes besides its bytes."""
+RING_BYTES = 550
+"""About what a socket takes that says nothing."""
+FAST = 1
+"""Level of zlib: the default takes thrice as long to save a sixth."""
+SEPARATOR, INSTEAD = "\x1e", "\ufffd"
+"""Of frames in a pack (RFC 7464): JSON holds none. Where a broken frame does, it is replaced."""
+
+
+class _Pack(NamedTuple):
+    """Some frames that passed one after the other."""
+
+    length: int
+    """How many."""
+    packed: bytes
+
+    @classmethod
+    def of(cls, entries: list[TraceEntry]) -> "_Pack":
+        rows = [
+            f"{entry.at.isoformat()} {entry.direction} {entry.frame.replace(SEPARATOR, INSTEAD)}"
+            for entry in entries
+        ]
+        return cls(len(rows), zlib.compress(SEPARATOR.join(rows).encode(errors="replace"), FAST))
+
+    def entries(self, name: str) -> list[TraceEntry]:
+        rows = zlib.decompress(self.packed).decode().split(SEPARATOR)
+        return [
+            TraceEntry(datetime.fromisoformat(at), name, direction, frame)
+            for at, direction, frame in (row.split(" ", 2) for row in rows)
+        ]
+
+    @property
+    def size(self) -> int:
+        return PACK_BYTES + len(self.packed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """The frames of one socket at an instant, the newest first; unpacked while they are read."""
+
+    name: str
+    packs: tuple[_Pack, ...]
+    loose: tuple[TraceEntry, ...]
+
+    def __iter__(self) -> Iterator[TraceEntry]:
+        yield from reversed(self.loose)
+        for pack in reversed(self.packs):
+            yield from reversed(pack.entries(self.name))
 
 
 @dataclass(slots=True)
 class _Ring:
     """The frames of one socket, the oldest first."""
 
-    entries: deque[TraceEntry] = field(default_factory=deque)
-    size: int = 0
-    """Bytes of all entries."""
+    length: int
+    """How many it holds at most."""
+    packs: list[_Pack] = field(default_factory=list)
+    packed_length: int = 0
+    packed_size: int = RING_BYTES
+    loose: list[TraceEntry] = field(default_factory=list)
+    """What has passed since the newest pack."""
+    loose_size: int = 0
 
-    def forget_oldest(self) -> int:
-        """Return the bytes it took."""
-        size = _size(self.entries.popleft())
-        self.size -= size
-        return size
+    @property
+    def is_too_long(self) -> bool:
+        return self.packed_length + len(self.loose) > self.length
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return self.packed_size + self.loose_size
+
+    @property
+    def may_forget(self) -> bool:
+        """Whether something is left when the oldest is forgotten."""
+        return len(self.packs) + len(self.loose) > 1
+
+    def pack(self) -> None:
+        if not self.loose:
+            return
+        pack = _Pack.of(self.loose)
+        self.packs.append(pack)
+        self.packed_length += pack.length
+        self.packed_size += pack.size
+        self.loose, self.loose_size = [], 0
+
+    def forget_oldest(self) -> None:
+        """Forget the oldest pack, or frame where nothing is packed."""
+        if self.packs:
+            pack = self.packs.pop(0)
+            self.packed_length -= pack.length
+            self.packed_size -= pack.size
+        else:
+            self.loose_size -= _size(self.loose.pop(0))
 
 
 class MessageTrace:
@@ -48,7 +134,8 @@ class MessageTrace:
     Args:
         length: frames kept of one station at most.
         cloud_length: frames kept of the cloud at most.
-        budget: bytes kept of all sockets; the newest frame of each is kept in any case.
+        budget: bytes kept of all sockets; the newest frames of each are kept in any case.
+        loose: bytes of one socket that wait to be packed.
     """
 
     def __init__(
@@ -57,63 +144,82 @@ class MessageTrace:
         length: int = FRAMES_PER_STATION,
         cloud_length: int = FRAMES_OF_CLOUD,
         budget: int = TRACE_BYTES,
+        loose: int = LOOSE_BYTES,
     ) -> None:
         self._clock_utc = clock_utc
         self._length = length
         self._cloud_length = cloud_length
         self._budget = budget
-        self._size = 0
+        self._loose = loose
+        self.size = 0
+        """Bytes kept of all sockets, about."""
         self._rings: dict[str, _Ring] = {}
+        self._lock = Lock()
 
     def note(self, name: str, direction: str, text: str) -> None:
         """Keep one frame; `name` is a station's identity or `cloud`."""
-        ring = self._rings.get(name)
-        if ring is None:
-            ring = self._rings[name] = _Ring()
         entry = TraceEntry(self._clock_utc(), name, direction, text)
         size = _size(entry)
-        ring.entries.append(entry)
-        ring.size += size
-        self._size += size
-        if len(ring.entries) > (self._cloud_length if name == CLOUD else self._length):
-            self._size -= ring.forget_oldest()
-        if self._size > self._budget:
-            self._cut(name, ring)
-        if self._size > self._budget:
-            for other_name, other in self._rings.items():
-                self._cut(other_name, other)
+        with self._lock:
+            ring = self._rings.get(name)
+            if ring is None:
+                ring = self._rings[name] = self._new_ring(name)
+            ring.loose.append(entry)
+            ring.loose_size += size
+            self.size += size
+            if ring.loose_size > self._loose or ring.is_too_long or self.size > self._budget:
+                self._make_room(name, ring)
 
     def find(self, query: TraceQuery) -> list[TraceEntry]:
         """Return the newest frames that are asked for, oldest first, without secrets.
 
-        Looks at copies, so that it may be called on a thread while frames pass.
+        May be called on a thread while frames pass.
         """
         if query.limit <= 0:
             return []
-        rings = self._copies(query)
-        newest_first = heapq.merge(
-            *(reversed(entries) for entries in rings), key=lambda entry: entry.at, reverse=True
-        )
+        rings = self._copies(query.station)
+        newest_first = heapq.merge(*rings, key=lambda entry: entry.at, reverse=True)
         found = wanted(query, rings, since_only(query, newest_first))
         return list(islice(found, query.limit))[::-1]
 
-    def _copies(self, query: TraceQuery) -> list[list[TraceEntry]]:
-        if query.station is None:
-            rings = list(self._rings.values())
-        else:
-            rings = [ring for ring in [self._rings.get(query.station)] if ring is not None]
-        if query == TraceQuery(query.station, query.limit, has_tokens=query.has_tokens):
-            return [list(islice(reversed(ring.entries), query.limit))[::-1] for ring in rings]
-        return [list(ring.entries) for ring in rings]
+    def _copies(self, station: str | None) -> list[_Frames]:
+        with self._lock:
+            return [
+                _Frames(name, tuple(ring.packs), tuple(ring.loose))
+                for name, ring in self._rings.items()
+                if station in (None, name)
+            ]
+
+    def _new_ring(self, name: str) -> _Ring:
+        ring = _Ring(self._cloud_length if name == CLOUD else self._length)
+        self.size += ring.size
+        return ring
+
+    def _make_room(self, name: str, ring: _Ring) -> None:
+        before = ring.size
+        if ring.loose_size > self._loose:
+            ring.pack()
+        if ring.is_too_long:
+            ring.forget_oldest()
+        self.size += ring.size - before
+        if self.size > self._budget:
+            self._cut(name, ring)
+        if self.size > self._budget:
+            for other_name, other in self._rings.items():
+                self._cut(other_name, other)
 
     def _cut(self, name: str, ring: _Ring) -> None:
-        """Forget what is above the socket's share."""
+        """Pack, then forget, what is above the socket's share."""
         if name == CLOUD:
             share = self._budget * CLOUD_SHARE
         else:
             share = self._budget * (1 - CLOUD_SHARE) / len(self._rings)
-        while ring.size > share and len(ring.entries) > 1:
-            self._size -= ring.forget_oldest()
+        before = ring.size
+        if ring.size > share:
+            ring.pack()
+        while ring.size > share and ring.may_forget:
+            ring.forget_oldest()
+        self.size += ring.size - before
 
 
 def _size(entry: TraceEntry) -> int:

@@ -90,10 +90,14 @@ class TransactionTable:
 
     def running_at(self, station_id: str) -> tuple[Transaction, ...]:
         """Return the station's running transactions, the oldest number first."""
-        return tuple(self._by_number[number] for number in self._running.get(station_id, ()))
+        numbers = self._running.get(station_id)
+        return tuple([self._by_number[number] for number in numbers]) if numbers else ()
 
     def running_on(self, station_id: str, evse_id: int) -> tuple[Transaction, ...]:
-        return tuple(found for found in self.running_at(station_id) if found.evse_id == evse_id)
+        running = self.running_at(station_id)
+        if len(running) == 1 and running[0].evse_id == evse_id:
+            return running  # as nearly always, and asked with every message
+        return tuple([found for found in running if found.evse_id == evse_id])
 
     def same_start(
         self,

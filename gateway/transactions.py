@@ -13,7 +13,7 @@ Pure: `now_utc` is an argument, numbers and UUIDs come from what it is built wit
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,23 +32,16 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
+from gateway.kept import Kept
 from gateway.lanes import lane_of
 from gateway.outcomes import OnRefusal, Outcome
-from gateway.records import (
-    Enqueue,
-    GiveBackSeqNo,
-    Kept,
-    MarkSent,
-    OutboxRow,
-    SaveTransaction,
-    Transaction,
-    Write,
-)
+from gateway.records import OutboxRow, Transaction
 from gateway.remote_asks import RemoteAsks
 from gateway.retransmissions import Heard, TransactionEvent, fingerprint, to_keep
 from gateway.slots import SlotTable
 from gateway.storms import Storms
 from gateway.transaction_table import TransactionTable
+from gateway.writes import Enqueue, GiveBackSeqNo, MarkSent, SaveTransaction, Write
 
 TECH_INFO_LENGTH = 255
 
@@ -276,6 +269,9 @@ class TransactionBooks:
     def running(self) -> tuple[Transaction, ...]:
         return tuple(self._table.running())
 
+    def running_at(self, station_id: str) -> tuple[Transaction, ...]:
+        return self._table.running_at(station_id)
+
     def by_number(self, number: int) -> Transaction | None:
         return self._table.by_number(number)
 
@@ -318,11 +314,11 @@ class TransactionBooks:
             return None
         return max(same, key=lambda found: found.number, default=None)
 
-    def refused(self) -> tuple[Transaction, ...]:
-        """Return what still runs though it must stop: ask the stations again."""
+    def refused(self, station_id: str) -> tuple[Transaction, ...]:
+        """Return what still runs at a station though it must stop: ask it again."""
         if not self.on_refusal.must_stop:
             return ()
-        return tuple(found for found in self._table.running() if is_refused(found))
+        return tuple(found for found in self.running_at(station_id) if is_refused(found))
 
     def is_held(self, station_id: str, evse_id: int) -> bool:
         """Whether what runs on an EVSE may take no more energy: its token was refused.
@@ -350,20 +346,18 @@ class TransactionBooks:
             is_cloud_connected=is_cloud_connected,
             table=self._table,
             slots=self._slots,
-            remote_starts=self.remote.starts,
-            remote_stops=self.remote.stops,
-            numbers=self._numbers(),
+            remote=self.remote,
+            new_number=self._give_number,
             row_ids=self._row_ids,
-            uuids=iter(self._new_uuid, None),
+            new_uuid=self._new_uuid,
             next_number=self._next_number,
             is_strict=self._is_strict,
             station_message_id=message_id,
         )
 
-    def _numbers(self) -> Iterator[int]:
-        while True:
-            self._next_number += 1
-            yield self._next_number - 1
+    def _give_number(self) -> int:
+        self._next_number += 1
+        return self._next_number - 1
 
     def _put(self, transaction: Transaction) -> None:
         # A row may have left while the commit was under way: seqNo only ever rises.

@@ -195,7 +195,9 @@ class WaitingRows:
         ]
 
     def _add(self, row: OutboxRow) -> None:
-        lane = self.lanes.setdefault(row.lane, Lane(row.lane))
+        lane = self.lanes.get(row.lane)
+        if lane is None:
+            lane = self.lanes[row.lane] = Lane(row.lane)
         self._arrived[row.lane] += 1
         has_all = len(lane.window) >= lane.waiting
         has_room = (

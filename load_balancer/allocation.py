@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
+from itertools import chain
 from math import inf
 from typing import NamedTuple, TypeVar
 
@@ -115,6 +116,20 @@ def _refusals(
     return refusals
 
 
+class _Group:
+    """Demands on the same conductors: whatever stops one of them stops all."""
+
+    __slots__ = ("is_rising", "kinds", "members", "nodes")
+
+    def __init__(self, members: list[int], kinds: list[Kind], nodes: tuple[int, ...]) -> None:
+        self.members, self.kinds = members, kinds
+        """The indices of the demands, and of what kind each is."""
+        self.nodes = nodes
+        """The contended ones, from the top of the tree down."""
+        self.is_rising = bool(nodes)
+        """Nothing has stopped it yet."""
+
+
 class _Filling:
     """Everybody rises with one level, in deci-amps per weight, until something stops him.
 
@@ -130,36 +145,37 @@ class _Filling:
         self._demands = demands
         self.limits_da = [demand.maximum_da for demand in demands]
         self.bounds: list[int | None] = [None] * len(demands)
-        self._kinds: list[Kind] = [
-            (demand.minimum_da, demand.maximum_da, demand.weight) for demand in demands
-        ]
+        kinds: list[Kind] = [(d.minimum_da, d.maximum_da, d.weight) for d in demands]
+        members_on: dict[tuple[int, ...], list[int]] = {}
+        for index, demand in enumerate(demands):
+            members_on.setdefault(demand.nodes, []).append(index)
         most_da, least_da, weights = [0] * len(free_da), [0] * len(free_da), [0.0] * len(free_da)
-        for demand, (minimum_da, maximum_da, weight) in zip(demands, self._kinds, strict=True):
-            for node in demand.nodes:
-                most_da[node] += maximum_da
-                least_da[node] += minimum_da
-                weights[node] += weight
+        kinds_on = {on: [kinds[index] for index in group] for on, group in members_on.items()}
+        for leaves, own in kinds_on.items():
+            minimums_da, maximums_da, own_weights = zip(*own, strict=True)
+            for leaf in leaves:
+                least_da[leaf] += sum(minimums_da)
+                most_da[leaf] += sum(maximums_da)
+                weights[leaf] += sum(own_weights)
         _add_up(most_da, parents)
         _add_up(least_da, parents)
         _add_up(weights, parents)
         is_contended = [most > max(0, free) for most, free in zip(most_da, free_da, strict=True)]
         paths = _paths(parents, is_contended)
-        self._nodes = [
-            [node for leaf in demand.nodes for node in paths[leaf]] for demand in demands
+        self._groups = [
+            _Group(members, kinds_on[on], tuple(node for leaf in on for node in paths[leaf]))
+            for on, members in members_on.items()
         ]
-        """For each demand its contended nodes."""
-        self._rising: dict[int, list[int]] = {
+        self._rising: dict[int, list[_Group]] = {
             node: [] for node, contended in enumerate(is_contended) if contended
         }
-        """For each contended node the demands that nothing has stopped yet."""
-        self._is_rising = [bool(nodes) for nodes in self._nodes]
-        for index, nodes in enumerate(self._nodes):
-            for node in nodes:
-                self._rising[node].append(index)
+        """For each contended node those that nothing has stopped yet."""
+        for group in self._groups:
+            for node in group.nodes:
+                self._rising[node].append(group)
         self._left_da = {node: free_da[node] for node in self._rising}
         """Free for those that still rise."""
-        starts = [minimum_da / weight for minimum_da, _, weight in self._kinds]
-        start = min(starts, default=0.0)
+        start = min((minimum_da / weight for minimum_da, _, weight in kinds), default=0.0)
         self._levels = [
             (start + (free_da[node] - least_da[node]) / weights[node], node)
             for node in self._rising
@@ -171,49 +187,60 @@ class _Filling:
         exact: set[int] = set()
         while self._levels:
             level, node = self._levels[0]
-            rising = [index for index in self._rising[node] if self._is_rising[index]]
+            rising = [group for group in self._rising[node] if group.is_rising]
             if not rising:
                 heappop(self._levels)
             elif node not in exact:
                 exact.add(node)
-                kinds = Counter(map(self._kinds.__getitem__, rising))
+                kinds = Counter(chain.from_iterable([group.kinds for group in rising]))
                 level = _full_level(self._left_da[node], kinds)
                 self._rising[node] = rising
                 heapreplace(self._levels, (level, node))
             else:
                 heappop(self._levels)
-                exact -= self._stop(rising, node, level)
+                for group in rising:
+                    self._stop(group, node, level)
+                    exact.difference_update(group.nodes)
 
     def hand_out_rest(self) -> None:
         """Give away what rounding down left, a step at a time, the smallest share first."""
         demands, limits_da = self._demands, self.limits_da
+        group_of = {index: group for group in self._groups for index in group.members}
+        full_at: dict[tuple[_Group, int], int] = {}
+        """Where a group cannot be given so large a step any more."""
         hungry = [index for index, node in enumerate(self.bounds) if node is not None]
         hungry.sort(key=lambda index: limits_da[index] / demands[index].weight)
         while hungry:
             fed = []
             for index in hungry:
-                step_da = min(demands[index].step_da, demands[index].maximum_da - limits_da[index])
-                nodes = self._nodes[index]
-                full = next((node for node in nodes if self._left_da[node] < step_da), None)
+                demand, group = demands[index], group_of[index]
+                step_da = min(demand.step_da, demand.maximum_da - limits_da[index])
+                full = full_at.get((group, step_da))
+                if full is None:
+                    full = self._full_node(group, step_da)
                 if full is not None:
-                    self.bounds[index] = full
+                    self.bounds[index] = full_at[group, step_da] = full
                     continue
                 limits_da[index] += step_da
-                for node in nodes:
+                for node in group.nodes:
                     self._left_da[node] -= step_da
-                if limits_da[index] < demands[index].maximum_da:
+                if limits_da[index] < demand.maximum_da:
                     fed.append(index)
                 else:
                     self.bounds[index] = None
             hungry = fed
 
-    def _stop(self, rising: Sequence[int], node: int, level: float) -> set[int]:
-        """Keep these demands at a level because a node is full; returns the nodes that touches."""
-        limits_da, left_da = self.limits_da, self._left_da
-        touched: set[int] = set()
-        for index in rising:
-            minimum_da, maximum_da, weight = self._kinds[index]
-            self._is_rising[index] = False
+    def _full_node(self, group: _Group, step_da: int) -> int | None:
+        for node in group.nodes:
+            if self._left_da[node] < step_da:
+                return node
+        return None
+
+    def _stop(self, group: _Group, node: int, level: float) -> None:
+        """Keep these demands at a level because a node is full."""
+        group.is_rising = False
+        limits_da = self.limits_da
+        for index, (minimum_da, maximum_da, weight) in zip(group.members, group.kinds, strict=True):
             if level * weight < maximum_da:
                 step_da = self._demands[index].step_da
                 rounded_da = int(level * weight + ROUNDING_DA) // step_da * step_da
@@ -221,11 +248,9 @@ class _Filling:
                 if limit_da < maximum_da:
                     limits_da[index] = limit_da
                     self.bounds[index] = node
-            limit_da = limits_da[index]
-            for other in self._nodes[index]:
-                left_da[other] -= limit_da
-            touched.update(self._nodes[index])
-        return touched
+        sum_da = sum([limits_da[index] for index in group.members])
+        for other in group.nodes:
+            self._left_da[other] -= sum_da
 
 
 def _full_level(left_da: int, kinds: Mapping[Kind, int]) -> float:

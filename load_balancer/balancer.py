@@ -11,7 +11,7 @@ Rule 4: A failure - a lost meter, a lost station, an unknown limit - raises nobo
 Rule 5: Same history, same decision.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add, gt, sub
 
 from load_balancer.circuits import CircuitNode, CircuitTree
@@ -25,7 +25,7 @@ from load_balancer.decision import (
     MeterLost,
     Turn,
 )
-from load_balancer.evse_memory import Distrust, EvseMemory, deci_amps_below
+from load_balancer.evse_memory import NOTHING, Distrust, EvseMemory, deci_amps_below
 from load_balancer.explanation import Situation
 from load_balancer.inputs import (
     Ceiling,
@@ -37,13 +37,14 @@ from load_balancer.inputs import (
 )
 from load_balancer.limiters.fuse_allowance import FuseAllowance
 from load_balancer.metering import Draws, MeteredCircuit
-from load_balancer.phase_search import CalmLevels
-from load_balancer.phases import PHASES, ZERO, Phase, PhaseCurrents
+from load_balancer.phase_search import CalmLevels, FoundWirings
+from load_balancer.phases import PHASES, Phase, PhaseCurrents
 from load_balancer.reasons import Rule
 from load_balancer.steering import LIVE, Cut, Pace, Room, Steering
 from load_balancer.tally import Tally
 from load_balancer.turns import Turns, queue
-from site_config.model import OnLoss, Site
+from site_config.meters import OnLoss
+from site_config.model import Site
 
 __all__ = [
     "Balancer",
@@ -67,9 +68,15 @@ STRICTNESS = {OnLoss.HOLD: 0, OnLoss.SAFE: 1, OnLoss.PANIC: 2}
 
 
 class Balancer:
-    """Decides for one site; call `step` at each meter reading and each change of an EVSE."""
+    """Decides for one site; call `step` at each meter reading and each change of an EVSE.
 
-    def __init__(self, site: Site, pace: Pace = LIVE) -> None:
+    Args:
+        found: what it has found of unknown phases before a restart.
+    """
+
+    def __init__(
+        self, site: Site, pace: Pace = LIVE, found: Mapping[EvseKey, FoundWirings] | None = None
+    ) -> None:
         report_interval_s = float(site.csms.meter_interval_s)
         self._tree = CircuitTree(site)
         self._memories = [EvseMemory(node, report_interval_s) for node in self._tree.evses]
@@ -92,11 +99,22 @@ class Balancer:
         }
         """EVSEs of unknown phases, and the innermost circuit above that has a meter."""
         self._levels = {index: CalmLevels() for index in self._searching.values()}
+        for memory in self._searching:
+            if found is not None and memory.node.key in found:
+                memory.search.take_up(found[memory.node.key])
         self._keys = [memory.node.key for memory in self._memories]
         self._policies: list[Distrust | None] = []
         """For each circuit, the meter that is not trusted there."""
         self._scene: object = None
         """What all reasons depend on, as it was in the last step."""
+        self._limits: dict[EvseKey, Limit] = {}
+        """What was told last."""
+        self._ceilings: list[tuple[Ceiling, ...] | None] = [None for _ in self._tree.circuits]
+        """The limits of each circuit from which these two follow, for each node:"""
+        self._allowed_da = [0] * len(self._tree.parents)
+        self._rules = [Rule.FUSE] * len(self._tree.parents)
+        self._said: list[tuple[object, CircuitDecision] | None] = [None for _ in self._ceilings]
+        """For each circuit what was said of it last, and what it follows from."""
         self._steering = Steering(self._tree, pace, site.site.voltage_v)
         self._turns = Turns()
         self._low, self._drawn, self._counted, self._fixed = (Tally(self._tree) for _ in range(4))
@@ -108,9 +126,9 @@ class Balancer:
         allowed_da, rules = self._allowed(circuits)
         bearable_da = self._bearable_da(allowed_da, rules, now)
         self._look_for_phases(inputs.evses, circuits, now)
-        self._observe_evses(inputs.evses, now)
+        news = self._observe_evses(inputs.evses, now)
         events = self._observe_meters(circuits, bearable_da, now)
-        self._obey_meters()
+        self._obey_meters(news)
 
         clock_s = now if inputs.clock_s is None else inputs.clock_s
         wanting = [memory for memory in self._memories if memory.is_demanding]
@@ -120,11 +138,12 @@ class Balancer:
         self._steering.share(demanding, room, now)
         self._steering.rise(demanding, self._counted.sums_da(), room, now)
         taken_da = self._steering.taken_da(demanding)
-        idle = [m for m in self._memories if m.is_reachable and not m.is_demanding]
+        idle = [
+            memory
+            for memory in self._memories
+            if memory.has_transaction and memory.is_reachable and not memory.is_demanding
+        ]
         self._steering.stand_by(idle, taken_da, room, now)
-        for memory in self._memories:
-            if not memory.is_reachable:
-                memory.next_da = memory.at_most(memory.limit_da)
 
         promised_da = [taken + fixed for taken, fixed in zip(taken_da, fixed_da, strict=True)]
 
@@ -144,33 +163,40 @@ class Balancer:
         events += [self._told(cut, situation) for cut in cuts]
         return Decision(
             limits=self._tell(
-                cuts, situation, now, queue(demanding, self._tree.paths, clock_s, now)
+                news, cuts, situation, now, queue(demanding, self._tree.paths, clock_s, now)
             ),
             circuits={
                 circuit.id: self._circuit(circuit, situation, promised_da)
                 for circuit in self._tree.circuits
             },
             events=tuple(events),
+            doubtful=tuple(self._doubtful(demanding, allowed_da, now)),
             phases=self._phases(),
+            found={
+                memory.node.key: found
+                for memory in self._searching
+                if (found := memory.search.found) is not None
+            },
         )
 
     # Observe.
 
     def _allowed(self, circuits: dict[str, CircuitInput]) -> tuple[list[int], list[Rule]]:
         """Return for each node the lowest limit, and whose it is."""
-        allowed_da: list[int] = []
-        rules: list[Rule] = []
         for circuit in self._tree.circuits:
             known = circuits.get(circuit.id)
             limits = known.limits if known is not None else ()
-            for rating_a in circuit.rating:
+            if limits == self._ceilings[circuit.index]:
+                continue
+            self._ceilings[circuit.index] = limits
+            for node, rating_a in enumerate(circuit.rating, start=3 * circuit.index):
                 lowest = Ceiling(Rule.FUSE, rating_a)
                 for limit in limits:
                     if limit.value_a < lowest.value_a:
                         lowest = limit
-                allowed_da.append(deci_amps_below(lowest.value_a))
-                rules.append(lowest.rule)
-        return allowed_da, rules
+                self._allowed_da[node] = deci_amps_below(lowest.value_a)
+                self._rules[node] = lowest.rule
+        return self._allowed_da, self._rules
 
     def _bearable_da(
         self, allowed_da: Sequence[int], rules: Sequence[Rule], now: float
@@ -200,12 +226,14 @@ class Balancer:
             if (memory := searching.get(evse.key)) is not None:
                 memory.look_for_phases(evse, self._levels[self._searching[memory]], now)
 
-    def _observe_evses(self, evses: Sequence[EvseInput], now: float) -> None:
+    def _observe_evses(self, evses: Sequence[EvseInput], now: float) -> list[EvseMemory]:
+        """Return those of whom there is news."""
+        news = []
         for memory, evse in zip(self._memories, self._in_order(evses), strict=True):
             had_a_part = memory.is_demanding or (memory.is_reachable and memory.counted_da > 0)
-            memory.has_news = memory.observe(evse, now)
-            if not memory.has_news:
+            if not memory.observe(evse, now):
                 continue
+            news.append(memory)
             if had_a_part and not memory.is_reachable:
                 self._hold_path(memory.node.circuits, now)
             search = memory.search
@@ -214,6 +242,7 @@ class Balancer:
             self._fixed.put(memory, search.nodes, search.at_most(memory.fixed_da))
             counted_da = memory.counted_da if memory.is_demanding else 0
             self._counted.put(memory, memory.nodes, (counted_da,) * len(memory.nodes))
+        return news
 
     def _in_order(self, evses: Sequence[EvseInput]) -> Sequence[EvseInput | None]:
         """Return what is known of each EVSE, in the order of the memories."""
@@ -229,12 +258,19 @@ class Balancer:
             return []
         low_da, drawn_da = self._low.sums_da(), self._drawn.sums_da()
         most_da = list(map(add, self._counted.sums_da(), self._fixed.sums_da()))
+        unheard = {
+            index
+            for memory in self._memories
+            if memory.is_unheard
+            for index in memory.node.circuits
+        }
         events: list[Event] = []
         for index, meter in self._meters.items():
             circuit = self._tree.circuits[index]
             known = circuits.get(circuit.id)
             nodes = slice(3 * index, 3 * index + 3)
-            draws = Draws(low_da[nodes], drawn_da[nodes], most_da[nodes])
+            is_complete = index not in unheard
+            draws = Draws(low_da[nodes], drawn_da[nodes], most_da[nodes], is_complete)
             was_trusted = meter.is_trusted
             reading = known.reading if known is not None else None
             event = meter.observe(reading, draws, allowed_da[nodes], now)
@@ -244,8 +280,9 @@ class Balancer:
                 self._hold_path(self._tree.path(index), now)
         return events
 
-    def _obey_meters(self) -> None:
-        """Pass the strictest policy of the meters that are not trusted down the tree."""
+    def _obey_meters(self, news: Sequence[EvseMemory]) -> None:
+        """Pass the strictest policy of the meters that are not trusted down the tree, and let
+        everybody begin from what he has, as far as he may keep it."""
         policies: list[Distrust | None] = []
         for circuit in self._tree.circuits:
             distrust = policies[circuit.parent] if circuit.parent is not None else None
@@ -257,9 +294,9 @@ class Balancer:
             policies.append(distrust)
         is_new = policies != self._policies
         self._policies = policies
-        for memory in self._memories:
-            if is_new or memory.has_news:
-                memory.obey(policies[memory.node.circuits[-1]])
+        for memory in self._memories if is_new else news:
+            memory.obey(policies[memory.node.circuits[-1]])
+            memory.next_da = memory.at_most(memory.limit_da)
 
     def _hold_path(self, circuits: Sequence[int], now: float) -> None:
         for index in circuits:
@@ -277,6 +314,23 @@ class Balancer:
                 now_da[3 * index + phase] -= meter.others_da[phase]
                 to_rise_da[3 * index + phase] -= meter.others_at_most_da[phase]
         return Room(now_da, to_rise_da), fixed_da
+
+    def _doubtful(
+        self, demanding: Sequence[EvseMemory], allowed_da: Sequence[int], now: float
+    ) -> Iterable[EvseKey]:
+        overloaded = {
+            3 * index + phase
+            for index, meter in self._meters.items()
+            if meter.measured is not None
+            for phase, current_a in enumerate(meter.measured)
+            if current_a * 10 > allowed_da[3 * index + phase]
+        }
+        for memory in demanding:
+            is_part = memory.is_unheard or (
+                overloaded and not overloaded.isdisjoint(self._steering.path(memory))
+            )
+            if is_part and memory.is_worth_asking(now):
+                yield memory.node.key
 
     # Answer.
 
@@ -308,6 +362,7 @@ class Balancer:
 
     def _tell(
         self,
+        news: Sequence[EvseMemory],
         cuts: Sequence[Cut],
         situation: Situation,
         now: float,
@@ -321,12 +376,16 @@ class Balancer:
         scene = (*situation.scene(), self._policies, self._steering.is_quiet(now))
         is_calm = scene == self._scene and not cuts and self._steering.is_quiet(now)
         self._scene = scene
-        limits = {}
-        for memory in self._memories:
-            if not (is_calm and memory.is_as_explained()):
-                reason = situation.explain(memory, cut_at.get(memory), is_held)
-                memory.tell(reason, now, turns.get(memory))
+        concerned: Iterable[EvseMemory] = self._memories
+        if is_calm:
+            heard = set(news)
+            concerned = [m for m in self._memories if m in heard or not m.is_as_explained()]
+        limits = self._limits.copy()
+        for memory in concerned:
+            reason = situation.explain(memory, cut_at.get(memory), is_held)
+            memory.tell(reason, now, turns.get(memory))
             limits[memory.node.key] = memory.limit
+        self._limits = limits
         return limits
 
     def _phases(self) -> dict[EvseKey, tuple[Phase | None, ...]]:
@@ -342,18 +401,25 @@ class Balancer:
         self, circuit: CircuitNode, situation: Situation, promised_da: Sequence[int]
     ) -> CircuitDecision:
         nodes = slice(3 * circuit.index, 3 * circuit.index + 3)
-        limit = _amperes(situation.allowed_da[nodes])
+        allowed_da, allocated_da = situation.allowed_da[nodes], promised_da[nodes]
         meter = self._meters.get(circuit.index)
-        measured = meter.measured if meter is not None else None
-        return CircuitDecision(
+        measured, others_da = (meter.measured, meter.others_da) if meter else (None, NOTHING)
+        grounds = (allowed_da, situation.rules[nodes], allocated_da, measured, others_da)
+        said = self._said[circuit.index]
+        if said is not None and said[0] == grounds:
+            return said[1]
+        limit = _amperes(allowed_da)
+        decision = CircuitDecision(
             limit=limit,
             rule=situation.rules[3 * circuit.index],
             measured=measured,
-            uncontrolled=_amperes(meter.others_da) if meter is not None else ZERO,
-            allocated=_amperes(promised_da[nodes]),
+            uncontrolled=_amperes(others_da),
+            allocated=_amperes(allocated_da),
             overloaded=measured is not None and any(map(gt, measured, limit)),
             reading_is_stale=meter is not None and measured is None,
         )
+        self._said[circuit.index] = grounds, decision
+        return decision
 
 
 def _amperes(currents_da: Sequence[int]) -> PhaseCurrents:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from load_balancer.inputs import EvseKey
 from load_balancer.phases import PHASES, Phase, PhaseCurrents, rotation
-from site_config.model import Allowance, Meter, Site
+from site_config.circuits import Allowance
+from site_config.meters import Meter
+from site_config.model import Site
 
 NO_NODE = -1
 """Parent of the root's nodes."""

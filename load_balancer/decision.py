@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from load_balancer.inputs import EvseKey
+from load_balancer.phase_search import FoundWirings
 from load_balancer.phases import Phase, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import OnLoss
+from site_config.meters import OnLoss
 
 
 class Turn(NamedTuple):
@@ -90,6 +91,12 @@ class Decision:
     circuits: dict[str, CircuitDecision]
     events: tuple[Event, ...] = ()
     """What is worth a log line."""
+    doubtful: tuple[EvseKey, ...] = ()
+    """Who should be asked at once what he draws: he was charging when we began; or a circuit above
+    him is overloaded still, and his station alone can tell whether he has not yet followed his
+    cut, or others draw more by now."""
     phases: Mapping[EvseKey, tuple[Phase | None, ...]] = field(default_factory=dict)
     """Where the conductors of the EVSEs are whose phases the site file does not know; None: still
     unknown."""
+    found: Mapping[EvseKey, FoundWirings] = field(default_factory=dict)
+    """What was found of them, to be kept over a restart; who is not in it: nothing."""

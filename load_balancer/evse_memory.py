@@ -17,15 +17,16 @@ from math import ceil, inf
 from typing import NamedTuple
 
 from load_balancer.allocation import Demand, Share
+from load_balancer.appetite import Appetite
 from load_balancer.circuits import EvseNode
 from load_balancer.decision import Limit, Turn
 from load_balancer.departures import Plan
-from load_balancer.inputs import Ceiling, EvseInput
+from load_balancer.inputs import LASTING, Ceiling, EvseInput
 from load_balancer.learning import PhaseUse, UnusedOffer
 from load_balancer.phase_search import CalmLevels, PhaseSearch
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import OnLoss
+from site_config.meters import OnLoss
 
 SETTLE_S = 15.0
 """Once a limit is confirmed, the station acts on it within 10 s, and its vehicle follows within
@@ -34,6 +35,11 @@ CONFIRM_WITHIN_S = 12.0
 """A station that has not confirmed a limit by then is taken not to follow it."""
 STUBBORN_AFTER_S = 30.0
 """One that still takes more than it was told after so long may be paused for it."""
+
+ASK_AFTER_S = 2.0
+"""Most stations and vehicles have followed a cut by then,"""
+ASK_EVERY_S = 3.0
+"""and the others have a little later."""
 
 SHORTEST_RUN_S = 210.0
 """Who begins goes on for so long, if there is a minimum for him at all: a vehicle that is paused
@@ -48,7 +54,7 @@ STEADY_RULES = {Rule.EVSE_MAXIMUM, Rule.FAIR_SHARE, Rule.RISING, Rule.NO_DEMAND}
 IDLE_REPORT_S = 10.0
 """An EVSE without a vehicle counts as if it reported so often that it draws nothing."""
 
-NOTHING = (0, 0, 0)
+NOTHING: tuple[int, ...] = (0, 0, 0)
 
 ROUNDING = 1e-6
 """So that 0.1 A times ten is one deci-amp, whatever binary fractions make of it."""
@@ -70,10 +76,11 @@ class EvseMemory:
 
     def __init__(self, node: EvseNode, report_interval_s: float) -> None:
         self.node = node
-        self.minimum_da = _at_least(node.minimum_a)
         self.safe_da = deci_amps_below(node.safe_a)
-        self.step_da = 1
-        """The station takes multiples of it."""
+        self.minimum_da, self.step_da = _at_least(node.minimum_a), 1
+        """The station takes multiples of the second."""
+        self._takes: tuple[float | None, float] = (None, 0.0)
+        """What the two follow from."""
         self._own_maximum = Ceiling(Rule.EVSE_MAXIMUM, node.maximum_a)
         self._report_age_s = 2 * report_interval_s
 
@@ -83,49 +90,49 @@ class EvseMemory:
         """When it was last told another limit, or began to want one; when the vehicle follows
         that, or never will; when what it draws was last learnt from; until when it should go on,
         since it has just begun."""
-        self._is_confirmed = True
+        self._is_confirmed, self._asked_at = True, -inf
         self.reason: Reason | None = None
         self.limit = Limit(0.0, Reason(Rule.NO_DEMAND, None, None, 0.0, None, -inf))
         self.has_charged = False
-        """Whether it was allowed anything since it began to want current."""
+        """Whether its vehicle was allowed anything in this transaction."""
 
         self.is_reachable = self.has_transaction = self.is_demanding = False
-        """The last: wants current, and can be told how much."""
+        """The last: its vehicle wants current, and it can be told how much."""
+        self.is_unheard, self._heard_by = False, -inf
+        """It charges since before we began, and has not told yet what it draws of late; when its
+        word is waited for no longer."""
         self.energy_wh = self.waiting_since = 0.0
         self.ceiling = self._own_maximum
         """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
-        self._ceiling_da = 0
-        self.maximum_da = 0
-        """That, or less while a meter is lost."""
+        self._ceiling_da = self.maximum_da = 0
+        """The second: that, or less while a meter is lost."""
 
         self._use = PhaseUse(tuple(range(len(node.nodes))))
         self.search = PhaseSearch(node.wirings)
         self.nodes = self.search.of(self._use.nodes)
         """Where the vehicle draws, as far as that is known."""
         self._unused = UnusedOffer(self.minimum_da)
+        self._appetite = Appetite()
         self.plan: Plan | None = None
         """What is known of its vehicle's departure."""
-        self.drawn_da: tuple[int, ...] = NOTHING
-        self.low_da: tuple[int, ...] = NOTHING
-        self.fixed_da: tuple[int, ...] = NOTHING
-        """Per conductor, what is kept for it outside the fair share."""
+        self.drawn_da = self.low_da = self.fixed_da = NOTHING
+        """Per conductor; the last is what is kept for it outside the fair share."""
         self.counted_da = self.floor_da = 0
         self.demand = Demand(self.nodes, 0, 0)
         """What it asks of the fair share."""
 
         self.next_da = 0
         """The limit this step is about to tell."""
-        self.share = Share(0, None)
-        """Its fair share of what is free, whether it may have it yet or not."""
-        self._explained: Share | None = None
-        """The share that the reason speaks of."""
-        self.has_news = True
-        """Whether this step learnt anything about it."""
+        self.share = self._explained = Share(0, None)
+        """Its fair share of what is free, whether it may have it yet or not; and the one that the
+        reason speaks of."""
         self.distrust: Distrust | None = None
         """The meter above it that is not trusted."""
 
         self._seen: tuple[object, ...] | None = None
         """What the last conclusions were drawn from; None: draw them anew."""
+        self._seen_limit_da, self._look_again_at = 0, inf
+        """The limit of then; and when the mere passing of time may lead to others."""
 
     def obey(self, distrust: Distrust | None) -> None:
         """Take the policy of a meter that is not trusted into its own maximum."""
@@ -152,15 +159,26 @@ class EvseMemory:
         """Return whether it charges, and has not done so for long."""
         return self.limit_da > 0 and now < self.runs_until
 
+    def is_worth_asking(self, now: float) -> bool:
+        """Return whether nobody knows what it draws, or if it has followed its last cut; True
+        once in a while."""
+        if self.is_unheard:
+            is_in_doubt = now - self.changed_at < CONFIRM_WITHIN_S
+        else:
+            is_in_doubt = self.low_da != self.drawn_da and now - self.changed_at >= ASK_AFTER_S
+        if not is_in_doubt or now - self._asked_at < ASK_EVERY_S:
+            return False
+        self._asked_at = now
+        return True
+
     def in_steps(self, limit_da: int) -> int:
         """Round a limit down to what its station takes."""
         return limit_da - limit_da % self.step_da
 
     def is_as_explained(self) -> bool:
-        """Return whether neither its limit nor what its reason rests on has changed."""
+        """Return whether its limit and reason stand, unless there is news of it."""
         return (
-            not self.has_news
-            and self.next_da == self.limit_da
+            self.next_da == self.limit_da
             and self.share is self._explained
             and self.reason is not None
             and self.reason.rule in STEADY_RULES
@@ -175,7 +193,7 @@ class EvseMemory:
             if self.limit_da == 0:
                 self.runs_until = now + SHORTEST_RUN_S
             self.limit_da = self.next_da
-        self.has_charged = self.is_demanding and (self.has_charged or self.limit_da > 0)
+        self.has_charged = self.has_transaction and (self.has_charged or self.limit_da > 0)
         is_same = reason is self.reason and turn == self.limit.turn
         if not is_same or self.limit.limit_a != self.limit_da / 10:
             self.reason = reason
@@ -188,7 +206,10 @@ class EvseMemory:
 
     def look_for_phases(self, evse: EvseInput | None, levels: CalmLevels, now: float) -> None:
         """Compare what it reports with the innermost meter that measures it."""
-        if evse is None or not evse.is_reachable:
+        is_reachable = evse is not None and evse.is_reachable
+        if self.search.keep_in_sight(is_reachable, now):
+            self._seen = None
+        if evse is None or not is_reachable:
             return
         measured, at = evse.measured, evse.measured_at
         if not evse.has_transaction and not evse.wants_current and evse.believed_a == 0:
@@ -201,50 +222,60 @@ class EvseMemory:
 
     def observe(self, evse: EvseInput | None, now: float) -> bool:
         """Take in what is known now, None: nothing. Returns whether it may change anything."""
+        self._listen_for(evse, now)
         if evse is None or not evse.is_reachable:
             self._seen = None
             self._be_unreachable(evse)
             return True
-        measured_at = evse.measured_at
-        is_fresh = (
-            measured_at is not None
-            and evse.measured is not None
-            and now - measured_at <= self._report_age_s
-        )
         self.energy_wh = evse.energy_wh
         self.plan = _plan(evse) if evse.departs_at is not None else None
-        seen = (
-            evse.wants_current,
-            evse.has_transaction,
-            evse.believed_a,
-            measured_at if is_fresh else None,
-            evse.ceilings,
-            evse.minimum_a,
-            evse.step_a,
-            evse.waiting_since,
-            self.limit_da,
-            now >= self.settled_at,
-        )
-        if seen == self._seen:
+        seen: tuple[object, ...] = evse[:LASTING]
+        is_same = seen == self._seen and self.limit_da == self._seen_limit_da
+        if is_same and now < self._look_again_at:
             return False
-        self._seen = seen
+        self._seen, self._seen_limit_da = seen, self.limit_da
         self.is_reachable = True
-        self._take_in(evse, measured_at if is_fresh else None, now)
+        stale_at = inf
+        measured_at = evse.measured_at if evse.measured is not None else None
+        if measured_at is not None:
+            stale_at = measured_at + self._report_age_s
+            measured_at = measured_at if now <= stale_at else None
+        self._take_in(evse, measured_at, now)
+        turns = (stale_at, self.settled_at, self._appetite.due_at)
+        self._look_again_at = min([at for at in turns if at >= now], default=inf)
         return True
+
+    def _listen_for(self, evse: EvseInput | None, now: float) -> None:
+        """Notice who was charging before we began, until he has told what he draws of late."""
+        if evse is None:
+            self.is_unheard = False
+        elif not self.has_transaction:
+            self.is_unheard = evse.measured is None and evse.energy_wh > 0
+            self._heard_by = now + SETTLE_S + self._report_age_s / 2
+        elif self.is_unheard:
+            told_at = -inf if evse.measured_at is None else evse.measured_at
+            self.is_unheard = told_at < self.settled_at and now < self._heard_by
 
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
         self.floor_da = 0
-        own_minimum_a = self.node.minimum_a if evse.minimum_a is None else evse.minimum_a
-        self.step_da = _at_least(evse.step_a)
-        self.minimum_da = -(_at_least(own_minimum_a) // -self.step_da) * self.step_da
+        if (evse.minimum_a, evse.step_a) != self._takes:
+            self._takes = evse.minimum_a, evse.step_a
+            own_minimum_a = self.node.minimum_a if evse.minimum_a is None else evse.minimum_a
+            self.step_da = _at_least(evse.step_a)
+            self.minimum_da = -(_at_least(own_minimum_a) // -self.step_da) * self.step_da
         self.has_transaction = evse.wants_current or evse.has_transaction
         measured_da = NOTHING
         if measured_at is not None and evse.measured is not None:
             measured_da = _deci_amps(evse.measured)
-        if evse.wants_current:
+        if not self.has_transaction:
+            self._appetite = Appetite()
+            self._be_idle(evse, measured_da)
+        elif not evse.wants_current and evse.energy_wanted_wh == 0:
+            self._be_idle(evse, measured_da)  # It has all its driver wished for: nobody wakes it.
+        elif self._appetite.learn(evse.wants_current, self.limit_da > 0, max(measured_da), now):
             self._be_charging(evse, measured_da, -inf if measured_at is None else measured_at, now)
         else:
-            self._be_idle(measured_da)
+            self._be_idle(evse, measured_da)
         nodes = self.search.of(self._use.nodes)
         if nodes != self.nodes:
             self.nodes = nodes
@@ -267,13 +298,18 @@ class EvseMemory:
         shown_da = _deci_amps(measured) if measured is not None else NOTHING
         self.low_da = self.drawn_da = tuple(min(drawn, self.counted_da) for drawn in shown_da)
 
-    def _be_idle(self, measured_da: tuple[int, ...]) -> None:
+    def _be_idle(self, evse: EvseInput, measured_da: tuple[int, ...]) -> None:
         self.is_demanding = False
-        self._ceiling_da = self.minimum_da if self.has_transaction else 0
-        self.low_da = self.drawn_da = self.fixed_da = measured_da
-        self.counted_da = max(measured_da)
         self._use.forget()
         self._unused.forget()
+        self._take_ceilings(evse.ceilings)
+        self._ceiling_da = min(self._ceiling_da, self.minimum_da) if self.has_transaction else 0
+        self.low_da = self.drawn_da = self.fixed_da = measured_da
+        believed_da = self._believed_da(evse) if self.has_transaction else 0
+        if believed_da > self.limit_da:
+            # It may wake up before its station has heard of the lower limit.
+            self.fixed_da = tuple([max(drawn, believed_da) for drawn in measured_da])
+        self.counted_da = max(self.fixed_da)
 
     def _be_charging(
         self, evse: EvseInput, measured_da: tuple[int, ...], measured_at: float, now: float
@@ -284,10 +320,8 @@ class EvseMemory:
             self.waiting_since = now
         if evse.waiting_since is not None:
             self.waiting_since = evse.waiting_since
-        self.energy_wh = evse.energy_wh
         limit_da = self.limit_da
-        believed_a = self.node.maximum_a if evse.believed_a is None else evse.believed_a
-        believed_da = round(believed_a * 10)
+        believed_da = self._believed_da(evse)
         if believed_da <= limit_da and not self._is_confirmed:
             self._is_confirmed = True
             self.settled_at = now + SETTLE_S
@@ -303,6 +337,10 @@ class EvseMemory:
         elif most_da > max(limit_da, believed_da, self._before_da) + DISOBEDIENT_FROM_DA:
             self.floor_da = most_da
         self._take_ceilings(evse.ceilings)
+
+    def _believed_da(self, evse: EvseInput) -> int:
+        believed_a = self.node.maximum_a if evse.believed_a is None else evse.believed_a
+        return round(believed_a * 10)
 
     def _estimate_draw(
         self, measured_da: tuple[int, ...], measured_at: float, *, is_settled: bool

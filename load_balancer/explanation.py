@@ -11,7 +11,7 @@ from load_balancer.evse_memory import EvseMemory
 from load_balancer.phases import Phase
 from load_balancer.reasons import Reason, Rule
 from load_balancer.steering import RISE_FROM_DA
-from site_config.model import OnLoss
+from site_config.meters import OnLoss
 
 
 class Situation:

@@ -22,12 +22,14 @@ class Ceiling(NamedTuple):
     value_a: float
 
 
-@dataclass(frozen=True, slots=True)
-class EvseInput:
+class EvseInput(NamedTuple):
+    """One EVSE at one instant: first what changes now and then, in the end what always does."""
+
     key: EvseKey
     is_reachable: bool
     wants_current: bool
-    """A transaction is running and the vehicle has not said that it is full."""
+    """A transaction is running and the station does not say that its vehicle wants nothing. Said
+    of one that is offered nothing it proves nothing, see `appetite`."""
     believed_a: float | None
     """The highest limit the station may be acting upon; None: unknown."""
     measured: PhaseCurrents | None
@@ -36,8 +38,6 @@ class EvseInput:
     """When the station took it; required with `measured`."""
     ceilings: tuple[Ceiling, ...] = ()
     """Beyond the EVSE's own maximum."""
-    energy_wh: float = 0.0
-    """Delivered in this transaction; who has least goes first when not all can charge."""
     waiting_since: float | None = None
     """Since when it wants current; None: as of the step that first sees it want."""
     minimum_a: float | None = None
@@ -47,10 +47,16 @@ class EvseInput:
     """Whether one is running although the vehicle wants nothing; it may wake up again."""
     step_a: float = 0.1
     """The station takes limits in multiples of this: 1 where it knows whole amperes only."""
+    energy_wh: float = 0.0
+    """Delivered in this transaction; who has least goes first when not all can charge."""
     departs_at: float | None = None
     """When its vehicle will leave; None: unknown."""
     energy_wanted_wh: float | None = None
     """What its vehicle still wants until then; None: unknown."""
+
+
+LASTING = EvseInput._fields.index("energy_wh")
+"""Nothing new follows from an `EvseInput` unless one of the fields before this changes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,12 @@ class PhaseUse:
 
     def learn(self, measured_da: Sequence[int], at: float) -> None:
         by_node = zip(self._conductors, measured_da, strict=False)
-        live = tuple(node for node, drawn in by_node if drawn >= CURRENT_DA)
-        if any(node not in self.nodes for node in live):
+        live = tuple([node for node, drawn in by_node if drawn >= CURRENT_DA])
+        if live == self.nodes:
+            self._since = None
+        elif not set(live).issubset(self.nodes):
             self.forget()
-        elif len(live) == len(self.nodes) or max(measured_da) < LEARN_FROM_DA:
+        elif max(measured_da) < LEARN_FROM_DA:
             self._since = None
         elif self._since is None or live != self._suspected:
             self._since, self._suspected = at, live

@@ -21,7 +21,7 @@ from load_balancer.decision import MeterBack, MeterLost
 from load_balancer.evse_memory import ROUNDING, SETTLE_S
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PhaseCurrents
-from site_config.model import Meter
+from site_config.meters import Meter
 
 GOOD_READINGS = 3
 """So many in a row until a meter that was lost, or never seen, is trusted."""
@@ -37,6 +37,9 @@ class Draws:
     drawn_da: Sequence[int]
     most_da: Sequence[int]
     """The highest they may be drawing."""
+    is_complete: bool = True
+    """Everybody who was charging when we began has told what he draws. Until then only what our
+    own vehicles cannot explain is taken for others': rises find no more than the meter has left."""
 
 
 class MeteredCircuit:
@@ -123,6 +126,10 @@ class MeteredCircuit:
         return MeterBack(self._circuit, now - since)
 
     def _estimate(self, measured_da: Triple, draws: Draws) -> None:
+        unexplained_da = _triple(map(_excess, measured_da, draws.most_da))
+        if not draws.is_complete:
+            self.others_da = self.others_at_most_da = unexplained_da
+            return
         seemed_da = _triple(map(_excess, measured_da, draws.low_da))
         if not self._seen:
             # Nothing to compare with: for one window no less than before the silence.
@@ -134,7 +141,6 @@ class MeteredCircuit:
             self._seen.popleft()
         by_phase = list(zip(*(seen for _, seen in self._seen), strict=True))
         least_da, most_da = _triple(map(min, by_phase)), _triple(map(max, by_phase))
-        unexplained_da = _triple(map(_excess, measured_da, draws.most_da))
         within_da = map(min, map(max, self.others_da, least_da), most_da)
         self.others_da = _triple(map(max, within_da, unexplained_da))
         self.others_at_most_da = _triple(map(max, most_da, self.others_da))

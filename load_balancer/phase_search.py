@@ -8,14 +8,21 @@ Rule 1: Until it is known, an EVSE counts on every phase it could be on: what is
 Rule 2: When its reported current changes and the meter changes by the same on the phases that a
         wiring says, and on no others, that speaks against the wirings that say otherwise. What
         fits none of them is the building's, and speaks for nobody.
-Rule 3: Only several changes that agree exclude a wiring; one that fits it brings it back.
+Rule 3: Only several changes that agree exclude a wiring; one that fits it, and none that is left,
+        brings it back.
+Rule 4: What was found holds while the station is in sight. After a longer absence, of it or of us,
+        somebody may have moved its conductors: it counts as in Rule 1 again, until one change fits
+        what was found (or a few small ones, if nothing contradicts them).
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from operator import sub
+from typing import NamedTuple
 
 from load_balancer.inputs import MeterReading
+from load_balancer.phases import PHASES, Phase
 
 Currents = tuple[int, ...]
 
@@ -36,6 +43,18 @@ KEPT_S = 30.0
 """Readings are kept for reports that come late."""
 COMPARED_WITHIN_S = 90.0
 """Between two reports; in a longer time a building does much by itself."""
+OUT_OF_SIGHT_S = 90.0
+"""Nobody moves a conductor within it: to switch off, open, move, close and boot takes longer."""
+
+
+class FoundWirings(NamedTuple):
+    """What was found of an EVSE's wiring, to be kept over a restart."""
+
+    wirings: tuple[tuple[Phase, ...], ...]
+    """The phases of its conductors in every way that is still possible."""
+    in_sight_at: float
+    """When the station was last in sight since it was found, monotonic seconds; -inf: out of sight
+    for so long that it may have changed."""
 
 
 class CalmLevels:
@@ -85,6 +104,11 @@ class PhaseSearch:
         """What `of` has answered since the last change."""
         self._against: dict[tuple[int, ...], tuple[int, int]] = {}
         """For each wiring how many changes in a row speak against it, and how large together."""
+        self._doubted: tuple[tuple[int, ...], ...] = ()
+        """What was found before it was out of sight, if no change has spoken for or against it."""
+        self._in_sight_at = -inf
+        self._named: tuple[tuple[Phase, ...], ...] = ()
+        """The phases of what was found."""
         self._pending: tuple[float, Currents] | None = None
         self._last: tuple[float, Currents, Currents] | None = None
         """When it reported last beside a calm meter, what, and what the meter showed."""
@@ -93,6 +117,37 @@ class PhaseSearch:
     def is_open(self) -> bool:
         """Whether the site file leaves anything to find out."""
         return len(self._all) > 1
+
+    @property
+    def found(self) -> FoundWirings | None:
+        """What was found, though it may be in doubt; None: nothing."""
+        return FoundWirings(self._named, self._in_sight_at) if self._named else None
+
+    @property
+    def _believed(self) -> tuple[tuple[int, ...], ...]:
+        return self._doubted or self.possible
+
+    def take_up(self, found: FoundWirings) -> None:
+        """Begin with what was found before a restart."""
+        was_found = {wiring for wiring in self._all if _phases_of(wiring) in found.wirings}
+        if was_found:
+            self._against = dict.fromkeys(
+                set(self._all) - was_found, (EXCLUDED_BY, EXCLUDED_FROM_DA)
+            )
+            self._in_sight_at = found.in_sight_at
+            self._conclude()
+        if found.in_sight_at == -inf:
+            self._doubt()
+
+    def keep_in_sight(self, is_reachable: bool, now: float) -> bool:
+        """Let time pass; return whether other wirings are possible now."""
+        was_possible = self.possible
+        if -inf < self._in_sight_at < now - OUT_OF_SIGHT_S:
+            self._in_sight_at = -inf
+            self._doubt()
+        if is_reachable and not self._doubted:
+            self._in_sight_at = now
+        return self.possible != was_possible
 
     def of(self, conductors: tuple[int, ...]) -> tuple[int, ...]:
         """Return every node on which these conductors may be."""
@@ -145,16 +200,40 @@ class PhaseSearch:
         misfits = {wiring: _misfit(wiring, change_da, seen_da) for wiring in self._all}
         if min(misfits.values()) > tolerance_da:
             return False
-        for wiring, misfit_da in misfits.items():
-            if misfit_da < max(2 * tolerance_da, STEP_DA):
-                self._against.pop(wiring, None)
-            else:
+        differs_from_da = max(2 * tolerance_da, STEP_DA)
+        fitting = {wiring for wiring, misfit_da in misfits.items() if misfit_da < differs_from_da}
+        believed = self._believed
+        is_contradicted = fitting.isdisjoint(believed)
+        if is_contradicted and self._doubted:
+            self._doubted, self._against = (), {}
+        for wiring in self._all:
+            if wiring not in fitting:
                 count, sum_da = self._against.get(wiring, (0, 0))
                 self._against[wiring] = (count + 1, sum_da + step_da)
+            elif is_contradicted or wiring in believed:
+                self._against.pop(wiring, None)
         before = self.possible
-        self.possible = tuple(wiring for wiring in self._all if not self._is_excluded(wiring))
-        self._found.clear()
+        self._conclude()
         return self.possible != before
+
+    def _doubt(self) -> None:
+        """Let everything be possible, but as if one change had spoken for what was found."""
+        believed = self._believed
+        if believed == self._all:
+            return
+        self._doubted = believed
+        self._against = dict.fromkeys(
+            set(self._all) - set(believed), (EXCLUDED_BY - 1, EXCLUDED_FROM_DA // 2)
+        )
+        self._conclude()
+
+    def _conclude(self) -> None:
+        self.possible = tuple(wiring for wiring in self._all if not self._is_excluded(wiring))
+        if set(self.possible) <= set(self._doubted):
+            self._doubted = ()
+        self._found.clear()
+        believed = self._believed
+        self._named = () if believed == self._all else tuple(map(_phases_of, believed))
 
     def _is_excluded(self, wiring: tuple[int, ...]) -> bool:
         count, sum_da = self._against.get(wiring, (0, 0))
@@ -165,6 +244,10 @@ class PhaseSearch:
     ) -> Sequence[int]:
         on_nodes = [dict(zip(w, currents_da, strict=False)) for w in self.possible]
         return tuple(extreme(placed.get(node, 0) for placed in on_nodes) for node in self.nodes)
+
+
+def _phases_of(wiring: Sequence[int]) -> tuple[Phase, ...]:
+    return tuple(PHASES[node % 3] for node in wiring)
 
 
 def _misfit(wiring: Sequence[int], change_da: Currents, seen_da: Currents) -> int:

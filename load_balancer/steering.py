@@ -90,12 +90,10 @@ class Steering:
         """Return whether an EVSE has to wait because something happened on a conductor of his."""
         if self.is_quiet(now):
             return False
-        return any(self._held_until[node] > now for node in self._path(memory))
+        return any(self._held_until[node] > now for node in self.path(memory))
 
     def cut(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> list[Cut]:
-        """Bring everybody within his own maximum, and every conductor within its room."""
-        for memory in demanding:
-            memory.next_da = memory.at_most(memory.limit_da)
+        """Bring every conductor within its room; everybody's own maximum is kept already."""
         cut_at: dict[EvseMemory, int] = {}
         if any(memory.floor_da for memory in demanding):
             # What is told must fit as if all obeyed; and since some do not, the others give way.
@@ -137,7 +135,7 @@ class Steering:
             return
         floors_da = self._sums(demanding, [memory.floor_da for memory in demanding])
         for memory in stubborn:
-            over = [n for n in self._path(memory) if floors_da[n] > max(0, room.now_da[n])]
+            over = [n for n in self.path(memory) if floors_da[n] > max(0, room.now_da[n])]
             if over:
                 memory.next_da = 0
                 cut_at[memory] = over[0]
@@ -157,9 +155,11 @@ class Steering:
             return
         self._shared = asked if is_obeyed else None
         self._shared_room, self._shared_at = room, now
-        for memory, share in self._allocate(demanding, demands, room.to_rise_da):
-            is_kept = 0 < share.limit_da <= memory.floor_da
-            memory.share = Share(memory.next_da, share.bound) if is_kept else share
+        for memory, found in self._allocate(demanding, demands, room.to_rise_da):
+            is_kept = 0 < found.limit_da <= memory.floor_da
+            share = Share(memory.next_da, found.bound) if is_kept else found
+            if share != memory.share:  # What is explained already need not be again.
+                memory.share = share
         if has_plans and is_obeyed:
             claimants = [
                 Claimant(m.demand, m.plan, m.share, not m.has_charged or m.has_just_begun(now))
@@ -167,7 +167,8 @@ class Steering:
             ]
             shares = self._departures.divide(room.to_rise_da, claimants, now)
             for memory, share in zip(demanding, shares, strict=True):
-                memory.share = share
+                if share != memory.share:
+                    memory.share = share
 
     def _is_still_so(self, room: Room, now: float) -> bool:
         if room.to_rise_da == self._shared_room.to_rise_da:
@@ -188,7 +189,11 @@ class Steering:
         Args:
             counted_da: for each node the highest that those who want current may draw now.
         """
-        rising = [memory for memory in demanding if self._may_rise(memory, now)]
+        rising = [
+            memory
+            for memory in demanding
+            if memory.next_da < memory.share.limit_da and self._may_rise(memory, now)
+        ]
         if not rising:
             return
         free_da = list(map(sub, room.to_rise_da, counted_da))
@@ -210,7 +215,7 @@ class Steering:
         for memory in demanding:
             if memory.next_da <= memory.share.limit_da:
                 continue
-            path = self._path(memory)
+            path = self.path(memory)
             lowest = min((wanted_at[node] for node in path if node in wanted_at), default=inf)
             if lowest == 0 or (memory.plan and lowest < memory.next_da / memory.node.weight):
                 memory.next_da = memory.share.limit_da
@@ -229,14 +234,15 @@ class Steering:
         for memory in idle:
             memory.next_da = 0
             minimum_da = memory.at_most(memory.minimum_da)
-            path = self._path(memory)
-            if minimum_da == 0 or any(room.now_da[n] - taken_da[n] < minimum_da for n in path):
+            missing_da = max(0, minimum_da - min(memory.fixed_da))
+            path = self.path(memory)
+            if minimum_da == 0 or any(room.now_da[n] - taken_da[n] < missing_da for n in path):
                 continue
             if memory.limit_da == 0 and (memory.distrust or self.is_held(memory, now)):
                 continue
             memory.next_da = minimum_da
             for node in path:
-                taken_da[node] += minimum_da
+                taken_da[node] += missing_da
 
     def taken_da(self, demanding: Sequence[EvseMemory]) -> list[int]:
         """Return for each node what those who want current may have, or take anyway."""
@@ -251,8 +257,8 @@ class Steering:
         return self._sums(demanding, [memory.share.limit_da for memory in demanding])
 
     def _may_rise(self, memory: EvseMemory, now: float) -> bool:
-        missing_da = memory.share.limit_da - memory.next_da
-        if missing_da <= 0 or memory.next_da < memory.limit_da:
+        """Return whether who is below his share may go towards it now."""
+        if memory.next_da < memory.limit_da:
             return False
         if memory.next_da == 0:
             if memory.distrust is not None and memory.has_charged:
@@ -262,12 +268,13 @@ class Steering:
             return is_charging or not self.is_held(memory, now)
         if memory.distrust is not None or now - memory.changed_at < self._pace.rise_interval_s:
             return False
+        missing_da = memory.share.limit_da - memory.next_da
         is_worth_it = missing_da >= RISE_FROM_DA or memory.share.limit_da == memory.maximum_da
         return is_worth_it and not self.is_held(memory, now)
 
     def _raise(self, memory: EvseMemory, free_da: list[int]) -> list[int]:
         """Raise one EVSE by what is free; returns the nodes on which more should be free."""
-        path = self._path(memory)
+        path = self.path(memory)
         wanted_da = memory.minimum_da
         if memory.next_da > 0:
             wanted_da = min(memory.share.limit_da, memory.next_da + self._pace.rise_step_da)
@@ -316,7 +323,7 @@ class Steering:
         self._tree.add_up(sums)
         return sums
 
-    def _path(self, memory: EvseMemory) -> tuple[int, ...]:
+    def path(self, memory: EvseMemory) -> tuple[int, ...]:
         """Every node through which the vehicle's current flows."""
         path = self._paths.get(memory.nodes)
         if path is None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from site_config.addresses import TlsBus, parse_bus
 from site_config.errors import Mistake
 from site_config.findings import Findings
-from site_config.model import Site, Tls
+from site_config.links import Tls
+from site_config.model import Site
 
 
 def prove_certificates(site: Site) -> list[Mistake]:
-    """Return what is wrong with the files of `csms.tls`, `web.tls`, `cloud.tls_ca` and of meters
-    behind TLS.
+    """Return what is wrong with the files of `csms.tls`, `web.tls`, `cloud.tls_ca`, and of meters
+    and the grid operator's contact behind TLS.
     """
     findings = Findings(site)
     if site.csms.tls is not None:
@@ -23,14 +24,14 @@ def prove_certificates(site: Site) -> list[Mistake]:
         _server("web.tls", site.web.tls, findings)
     if site.cloud.tls_ca is not None:
         _authority("cloud.tls_ca", site.cloud.tls_ca, findings)
-    for name, meter in site.meters.items():
-        bus = parse_bus(meter.url)
+    for path, url in site.modbus_urls.items():
+        bus = parse_bus(url)
         if isinstance(bus, TlsBus):
-            _meter(f"meters.{name}.url", bus, findings)
+            _device(path, bus, findings)
     return findings.errors()
 
 
-def _meter(path: str, bus: TlsBus, findings: Findings) -> None:
+def _device(path: str, bus: TlsBus, findings: Findings) -> None:
     if bus.ca is not None:
         _authority(path, bus.ca, findings)
     if bus.certificate is not None:

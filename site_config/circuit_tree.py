@@ -7,7 +7,9 @@ Pure. Walks only what is there: unknown parents end a branch, a cycle is walked 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from site_config.model import Circuit, Evse, Site, Station
+from site_config.circuits import Circuit
+from site_config.model import Site
+from site_config.stations import Evse, Station
 
 PHASES = ("L1", "L2", "L3")
 
@@ -57,6 +59,13 @@ def feeds(site: Site) -> Iterator[Feed]:
     for station_id, station in site.stations.items():
         for evse_id, evse in station.evses.items():
             yield Feed(station_id, station, evse_id, evse)
+
+
+def dimmed_feeds(site: Site) -> list[Feed]:
+    """Return every EVSE that the grid operator may dim."""
+    if site.grid_operator is None:
+        return []
+    return [feed for feed in feeds(site) if feed.station_id not in site.grid_operator.exempt]
 
 
 def roots(site: Site) -> list[str]:

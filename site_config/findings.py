@@ -1,5 +1,8 @@
 """What a proof has found so far. Pure."""
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 from site_config.errors import Mistake
 from site_config.model import Site
 
@@ -29,3 +32,10 @@ class Findings:
 
 def _place(mistake: Mistake) -> tuple[int, str]:
     return mistake.line, mistake.path
+
+
+def nearest(name: str, known: Collection[str], otherwise: str) -> str:
+    """Return advice that names what was probably meant."""
+    lowered = {other.lower(): other for other in known}
+    close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    return f"did you mean {lowered[close[0]]}?" if close else otherwise

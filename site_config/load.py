@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 
 from site_config.document import read_document
 from site_config.errors import Mistake, SiteConfigError
-from site_config.model import Site, is_model_file
+from site_config.meters import is_model_file
+from site_config.model import Site
 from site_config.values import Values
 from site_config.wording import mistake, path_of
 

@@ -7,15 +7,15 @@ the site could not work. A *warning* is probably not meant so. `proof_currents` 
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from site_config.addresses import parse_bus
+from site_config.addresses import SerialBus, parse_bus
 from site_config.circuit_tree import feeds, roots, upwards
 from site_config.errors import Mistake
-from site_config.findings import Findings
-from site_config.model import Site, is_model_file
+from site_config.findings import Findings, nearest
+from site_config.meters import is_model_file
+from site_config.model import Site
 from site_config.proof_access import prove_access
 from site_config.proof_currents import prove_currents
 
@@ -169,6 +169,27 @@ def _buses(site: Site, findings: Findings) -> None:
                 "give each meter its own unit",
             )
         first.setdefault(place, name)
+    _ports(site, findings)
+
+
+def _ports(site: Site, findings: Findings) -> None:
+    """Find serial ports that are to run in two ways at once."""
+    first: dict[str, tuple[SerialBus, str]] = {}
+    for path, url in site.modbus_urls.items():
+        bus = parse_bus(url)
+        if not isinstance(bus, SerialBus):
+            continue
+        other, place = first.setdefault(bus.device, (bus, path))
+        if bus != other:
+            findings.error(
+                path,
+                f"runs {bus.device} at {_settings(bus)}, and {place} at {_settings(other)}",
+                "devices on one line have the same baudrate, parity and stopbits: correct one",
+            )
+
+
+def _settings(bus: SerialBus) -> str:
+    return f"{bus.baudrate} 8{bus.parity}{bus.stopbits}"
 
 
 def _cloud_numbers(site: Site, findings: Findings) -> None:
@@ -198,13 +219,6 @@ def _cloud_numbers(site: Site, findings: Findings) -> None:
 
 def _free(taken: Collection[int]) -> int:
     return next(number for number in range(1, len(taken) + 2) if number not in taken)
-
-
-def nearest(name: str, known: Collection[str], otherwise: str) -> str:
-    """Return advice that names what was probably meant."""
-    lowered = {other.lower(): other for other in known}
-    close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
-    return f"did you mean {lowered[close[0]]}?" if close else otherwise
 
 
 def _listed(items: Collection[object], shown: int = 8) -> str:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from site_config.addresses import host_and_port
 from site_config.findings import Findings
-from site_config.model import Role, Site, Token
+from site_config.links import Role, Token
+from site_config.model import Site
 
 LONGEST_IDENTITY = 48
 """OCPP-J 2.0.1 Part 4 §3.1.1."""

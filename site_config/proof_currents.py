@@ -16,9 +16,11 @@ from site_config.circuit_tree import (
     ratings,
     safe_current_a,
 )
+from site_config.circuits import Circuit
 from site_config.findings import Findings
-from site_config.model import MINIMUM_CURRENT_A, ChargingRateUnit, Circuit, Site
+from site_config.model import Site
 from site_config.proof_limiters import prove_limiters
+from site_config.stations import MINIMUM_CURRENT_A, ChargingRateUnit
 
 NAMES_SHOWN = 5
 ROUNDING_A = 1e-9

@@ -15,14 +15,19 @@ from site_config.circuit_tree import (
     CurrentOf,
     Feed,
     children,
+    dimmed_feeds,
     feeds_below,
     max_current_a,
     ratings,
     roots,
     safe_current_a,
 )
+from site_config.circuits import Circuit
 from site_config.fields import UNKNOWN
-from site_config.model import Circuit, Evse, Meter, Site, Station
+from site_config.grid_operator import GridOperator, Minimum
+from site_config.meters import Meter
+from site_config.model import Site
+from site_config.stations import Evse, Station
 
 Below = dict[str, dict[str, list[Feed]]]
 
@@ -37,7 +42,17 @@ def describe(site: Site) -> Tree:
     for name, station in site.stations.items():
         if station.circuit not in drawn:
             _add_station(tree, name, station)
+    if site.grid_operator is not None:
+        tree.add(Text(_dimming_line(site.grid_operator, len(dimmed_feeds(site)))))
     return tree
+
+
+def _dimming_line(operator: GridOperator, points: int) -> str:
+    each = "" if operator.minimum is Minimum.TOGETHER else f"{operator.floor_w:g} W each, "
+    return (
+        f"the grid operator may dim {points} charge point{'' if points == 1 else 's'} to "
+        f"{each}{operator.minimum_w(points):g} W together"
+    )
 
 
 def _headline(site: Site) -> Text:

@@ -42,7 +42,12 @@ FORBIDDEN = {
     "gateway/adapters": {"gateway.simulation", "gateway.app", "gateway.assembly", "gateway.cli"},
     "gateway/simulation": {"gateway.app", "gateway.assembly", "gateway.cli"},
 }
-ENTRY_POINTS = {"gateway/app.py", "gateway/assembly.py", "gateway/cli.py", "gateway/__main__.py"}
+ENTRY_POINTS = {
+    "gateway/app.py",
+    "gateway/assembly.py",
+    "gateway/__main__.py",
+    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "gateway/cli").glob("*.py")),
+}
 """The wiring and the command line may know everybody."""
 
 SHARED_SHELL = "gateway.adapters.peer"

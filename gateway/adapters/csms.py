@@ -27,7 +27,8 @@ from gateway.ocpp.conversation import CALL_TIMEOUT_S
 from gateway.ocpp.frames import Call, Payload
 from gateway.ocpp.handshake import chosen_protocol, identity_of, is_authorized
 from site_config.addresses import host_and_port
-from site_config.model import Csms, OcppVersion, Station, Tls
+from site_config.links import Csms, OcppVersion, Tls
+from site_config.stations import Station
 
 MAX_MESSAGE_BYTES = 1 << 20
 BACKLOG = 1024
@@ -59,8 +60,8 @@ class StationConnection:
         self.remote = remote
         """Address the station connects from."""
         self.peer = peer
-        self.gone = asyncio.Event()
-        """Set when `on_disconnected` has returned."""
+        self.gone = asyncio.get_running_loop().create_future()
+        """Done when `on_disconnected` has returned; await it by `asyncio.wait` or shielded."""
 
     async def call(
         self,
@@ -218,6 +219,9 @@ class CsmsServer:
             self._tell_refusal(websocket, target, "no common subprotocol")
             await websocket.close(1002, f"offer {' or '.join(self._config.protocols)}")
             return
+        for message in (websocket.request, websocket.response):
+            if message is not None:
+                message.headers.clear()  # Read, and large: 3 KiB for as long as the station stays.
         connection = self._connection(websocket, identity, version)
         previous = self.connections.get(identity)
         self.connections[identity] = connection
@@ -229,7 +233,7 @@ class CsmsServer:
         finally:
             if self.connections.get(identity) is connection:
                 del self.connections[identity]
-            connection.gone.set()
+            connection.gone.set_result(None)
 
     def _connection(
         self, websocket: ServerConnection, identity: str, version: OcppVersion
@@ -257,7 +261,7 @@ class CsmsServer:
                 await previous.close(1008, "replaced by a newer connection")
         except TimeoutError:
             previous.peer.abort()
-        await previous.gone.wait()
+        await asyncio.wait([previous.gone])
 
     async def _live(self, connection: StationConnection) -> None:
         station, version, remote = connection.identity, connection.version, connection.remote

@@ -1,25 +1,26 @@
-"""A contact of the grid operator at a Modbus TCP input, read again and again until cancelled.
+"""A contact of the grid operator behind Modbus, read again and again until cancelled.
 
-Every read has its own deadline; after a failure the connection is dropped. Silence is told once it
-has lasted as long as the site file allows. Refuses to know what the contact means.
+Silence is told once it has lasted as long as the site file allows. Handed the line, which may be
+that of a meter. Refuses to know what the contact means.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from pymodbus import ModbusException
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.pdu import ModbusPDU
-
 from gateway.errors import Unavailable
-from site_config.addresses import TcpBus, parse_bus
-from site_config.model import DigitalInput, GridOperator, InputKind
+from site_config.addresses import Bus, parse_bus
+from site_config.grid_operator import GridOperator, InputKind
 
 log = logging.getLogger(__name__)
 
-DEADLINE_S = 2.0
+DEADLINE_S = 1.0
+"""As for a meter: whoever is silent holds up the others on his line."""
+FAILURES_BEFORE_CALM = 3
+CALM_POLL_S = 3.0
+"""After some failures in a row it is asked this seldom, for the same reason."""
+FUNCTIONS = {InputKind.COIL: 1, InputKind.DISCRETE_INPUT: 2}
 
 
 class Listener(Protocol):
@@ -30,81 +31,45 @@ class Listener(Protocol):
         """Take why nothing was read for `max_age_s`; said again as long as it lasts."""
 
 
+class Line(Protocol):
+    """What reads a device on one bus."""
+
+    async def read(
+        self, function: int, address: int, count: int, *, unit: int, deadline_s: float
+    ) -> Sequence[int]:
+        """Return so many contacts, 0 or 1, or raise Unavailable."""
+
+
 async def watch_input(
-    operator: GridOperator | None, listener: Listener | None, clock: Callable[[], float]
+    operator: GridOperator | None,
+    listener: Listener | None,
+    line_to: Callable[[Bus], Line],
+    clock: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Read the grid operator's contact every `poll_s`, until cancelled; at once done without."""
     if operator is None or operator.input is None or listener is None:
         return
     config = operator.input
     place = f"{config.url}#{config.kind}/{config.address}"
-    contact = _Contact(config)
-    read_at, is_silent = clock(), False
-    try:
-        while True:
-            try:
-                is_closed = await contact.read()
-            except Unavailable as error:
-                if clock() - read_at > config.max_age_s:
-                    if not is_silent:
-                        log.warning('input.lost place=%s reason="%s"', place, error.reason)
-                    is_silent = True
-                    listener.input_silent(place, f"input silent: {error.reason}")
-            else:
-                if is_silent:
-                    log.info("input.back place=%s", place)
-                read_at, is_silent = clock(), False
-                listener.input_read(place, is_closed == config.active)
-            await asyncio.sleep(config.poll_s)
-    finally:
-        contact.close()
-
-
-class _Contact:
-    """One connection, opened when it is needed."""
-
-    def __init__(self, config: DigitalInput) -> None:
-        self._config = config
-        bus = parse_bus(config.url)
-        assert isinstance(bus, TcpBus)
-        self._bus = bus
-        self._client: AsyncModbusTcpClient | None = None
-
-    async def read(self) -> bool:
-        """Return whether the contact is closed; raises Unavailable within the deadline."""
+    line, function = line_to(parse_bus(config.url)), FUNCTIONS[config.kind]
+    read_at, is_silent, failures = clock(), False, 0
+    while True:
         try:
-            async with asyncio.timeout(DEADLINE_S):
-                answer = await self._ask()
-        except TimeoutError:
-            self.close()
-            raise Unavailable("no answer") from None
-        except ModbusException as error:
-            self.close()
-            raise Unavailable(f"connection lost: {error}") from None
-        if answer.isError():
-            raise Unavailable(f"refused with exception {answer.exception_code}")
-        return bool(answer.bits[0])
-
-    async def _ask(self) -> ModbusPDU:
-        if self._client is None or not self._client.connected:
-            self.close()
-            self._client = AsyncModbusTcpClient(
-                self._bus.host,
-                port=self._bus.port,
-                timeout=10 * DEADLINE_S,
-                retries=0,
-                reconnect_delay=0,
+            [contact] = await line.read(
+                function, config.address, 1, unit=config.unit, deadline_s=DEADLINE_S
             )
-            if not await self._client.connect():
-                raise Unavailable("cannot connect")
-        config = self._config
-        if config.kind is InputKind.COIL:
-            return await self._client.read_coils(config.address, count=1, device_id=config.unit)
-        return await self._client.read_discrete_inputs(
-            config.address, count=1, device_id=config.unit
-        )
-
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        except Unavailable as error:
+            failures += 1
+            if clock() - read_at > config.max_age_s:
+                if not is_silent:
+                    log.warning('input.lost place=%s reason="%s"', place, error.reason)
+                is_silent = True
+                listener.input_silent(place, f"input silent: {error.reason}")
+        else:
+            if is_silent:
+                log.info("input.back place=%s", place)
+            read_at, is_silent, failures = clock(), False, 0
+            listener.input_read(place, bool(contact) == config.active)
+        is_calm = failures >= FAILURES_BEFORE_CALM
+        await sleep(max(config.poll_s, CALM_POLL_S) if is_calm else config.poll_s)

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from gateway.adapters.meter_line import ModbusLine
+from gateway.adapters.meter_line import ModbusLine, ModbusLines
 from gateway.errors import Unavailable
 from gateway.meter_news import phases_below
 from gateway.meters.decode import DecodedValues, decode
@@ -28,7 +28,8 @@ from gateway.meters.watch import MeterWatch
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PhaseCurrents
 from site_config.addresses import Bus, parse_bus
-from site_config.model import Meter, Site
+from site_config.meters import Meter
+from site_config.model import Site
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
@@ -233,28 +234,25 @@ def next_due(due: float, now: float, period_s: float) -> float:
     return due + period_s * max(1, math.floor((now - due) / period_s) + 1)
 
 
-async def poll_meters(site: Site, listener: Listener, *, clock: Clock = time.monotonic) -> None:
+async def poll_meters(
+    site: Site, listener: Listener, lines: ModbusLines, *, clock: Clock = time.monotonic
+) -> None:
     """Poll all meters of the site; those with one address share a connection and take turns."""
     buses = {name: parse_bus(meter.url) for name, meter in site.meters.items()}
     on_bus = Counter(buses.values())
-    lines = {bus: ModbusLine(bus) for bus in on_bus}
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for name, meter in site.meters.items():
-                model, bus = meter_model(meter.model), buses[name]
-                poll = poll_meter(
-                    name,
-                    meter,
-                    MeterReader(lines[bus], model, meter.unit),
-                    watch_of(site, name, model),
-                    listener,
-                    calm_s=CALM_POLL_S * on_bus[bus],
-                    clock=clock,
-                )
-                tasks.create_task(poll, name=f"meter {name}")
-    finally:
-        for line in lines.values():
-            line.close()
+    async with asyncio.TaskGroup() as tasks:
+        for name, meter in site.meters.items():
+            model, bus = meter_model(meter.model), buses[name]
+            poll = poll_meter(
+                name,
+                meter,
+                MeterReader(lines.to(bus), model, meter.unit),
+                watch_of(site, name, model),
+                listener,
+                calm_s=CALM_POLL_S * on_bus[bus],
+                clock=clock,
+            )
+            tasks.create_task(poll, name=f"meter {name}")
 
 
 def watch_of(site: Site, name: str, model: MeterModel) -> MeterWatch:

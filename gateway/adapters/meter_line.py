@@ -1,4 +1,4 @@
-"""One Modbus line: a network connection or a serial port, shared by all the meters behind it.
+"""One Modbus line: a network connection or a serial port, shared by all the devices behind it.
 
 Promise: `read` returns or raises `Unavailable` in time, whatever the other side does: within its
 deadline, and `CONNECT_S` more where a connection has to be made first.
@@ -109,11 +109,11 @@ class ModbusLine:
         deadline_s: float,
         pause_s: float = 0.0,
     ) -> Sequence[int]:
-        """Return `count` registers of a device, or raise `Unavailable`.
+        """Return `count` registers or contacts (0 or 1) of a device, or raise `Unavailable`.
 
         Args:
-            function: 3 for holding, 4 for input registers.
-                deadline_s: longest for the answer, from the moment the line is free and connected.
+            function: 3 for holding, 4 for input registers, 1 for coils, 2 for discrete inputs.
+            deadline_s: longest for the answer, from the moment the line is free and connected.
             pause_s: rest that the device needs afterwards, whatever it answered.
         """
         async with self._turn:
@@ -158,10 +158,12 @@ class ModbusLine:
             self._deadline = None
         if answer.isError():
             raise Refused(answer.exception_code)
-        if len(answer.registers) != count or answer.function_code != function:
+        # Contacts come in whole bytes.
+        found = [int(bit) for bit in answer.bits[:count]] if function < 3 else answer.registers
+        if len(found) != count or answer.function_code != function:
             self.close()
-            raise Unavailable(f"answered {len(answer.registers)} registers instead of {count}")
-        return answer.registers
+            raise Unavailable(f"answered {len(found)} registers instead of {count}")
+        return found
 
     async def _connected(self) -> Client:
         if self._client is not None and self._client.connected:
@@ -190,9 +192,38 @@ class ModbusLine:
 async def _exchange(
     client: Client, function: int, address: int, count: int, unit: int
 ) -> ModbusPDU:
-    if function == 3:
-        return await client.read_holding_registers(address, count=count, device_id=unit)
+    match function:
+        case 1:
+            return await client.read_coils(address, count=count, device_id=unit)
+        case 2:
+            return await client.read_discrete_inputs(address, count=count, device_id=unit)
+        case 3:
+            return await client.read_holding_registers(address, count=count, device_id=unit)
     return await client.read_input_registers(address, count=count, device_id=unit)
+
+
+class ModbusLines:
+    """The lines of a site: whoever names the same bus gets the same line."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Bus, ModbusLine] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for line in self._lines.values():
+            line.close()
+
+    def to(self, bus: Bus) -> ModbusLine:
+        if bus not in self._lines:
+            self._lines[bus] = ModbusLine(bus)
+        return self._lines[bus]
 
 
 @asynccontextmanager

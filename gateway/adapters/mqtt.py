@@ -35,7 +35,8 @@ from gateway.operations import Caller, GridOperatorOperations, NotAllowed, NotFo
 from gateway.records import LimitSource
 from gateway.site_state import SiteState
 from load_balancer.limiters.dimming import DimmingSource
-from site_config.model import Mqtt, Role, Site
+from site_config.links import Mqtt, Role
+from site_config.model import Site
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from site_config.model import LimitWindow, Site
+from site_config.circuits import LimitWindow
+from site_config.model import Site
 
 CATCH_UP_AFTER = timedelta(minutes=10)
 """After the start, when the night's work was missed: the site has its stations back by then."""

@@ -34,16 +34,16 @@ from gateway.adapters.store_writes import gathered, statements
 from gateway.errors import StoreFailed
 from gateway.journal import JournalEntry, JournalOf
 from gateway.journey import Journey
+from gateway.kept import Kept
 from gateway.records import (
-    Kept,
     LaneBacklog,
     OutboxRow,
     QuarantinedRow,
     QuarantineEdit,
     StoreSize,
     Transaction,
-    Write,
 )
+from gateway.writes import Write
 from load_balancer.limiters.dimming import DimmingEvidence
 
 log = logging.getLogger(__name__)

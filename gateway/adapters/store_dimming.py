@@ -14,8 +14,9 @@ _SAVE = (
 )
 _LOG = (
     "INSERT INTO dimming_evidence "
-    "(at, what, source, set_by, reason, before_w, after_w, cars_w, grid_w) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "(at, what, source, set_by, reason, "
+    "before_w, after_w, before_total_w, after_total_w, cars_w, grid_w) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -33,7 +34,9 @@ def deleted(source: DimmingSource) -> Statement:
 def logged(evidence: DimmingEvidence) -> Statement:
     command = evidence.command
     who = (command.source, command.by, command.reason) if command else (None, None, "")
-    powers = (evidence.before_w, evidence.after_w, evidence.cars_w, evidence.grid_w)
+    allowed = (evidence.before_w, evidence.after_w)
+    in_total = (evidence.before_total_w, evidence.after_total_w)
+    powers = (*allowed, *in_total, evidence.cars_w, evidence.grid_w)
     return _LOG, (_text(evidence.at), evidence.what, *who, *powers)
 
 
@@ -63,7 +66,8 @@ def evidence(
 ) -> list[DimmingEvidence]:
     """Return the evidence of [since, until), oldest first."""
     rows = connection.execute(
-        "SELECT at, what, source, set_by, reason, before_w, after_w, cars_w, grid_w "
+        "SELECT at, what, source, set_by, reason, "
+        "before_w, after_w, before_total_w, after_total_w, cars_w, grid_w "
         "FROM dimming_evidence WHERE at >= ? AND at < ? ORDER BY at, id",
         (_text(since), _text(until)),
     )

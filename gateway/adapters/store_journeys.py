@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from gateway.adapters.store_statements import maybe_at
 from gateway.bodies import parse_event
 from gateway.journey import JourneyStep, StepState
 from gateway.records import QuarantineEdit
@@ -137,7 +138,7 @@ def _step(fields: Any) -> JourneyStep:
         kind=kind,
         occurred_at=_maybe_seconds(occurred_at),
         station_message_id=station_message_id,
-        received_at=_maybe_at(enqueued_at),
+        received_at=maybe_at(enqueued_at),
         is_offline=bool(is_offline),
         attempts=attempts,
         message_id=message_id,
@@ -151,7 +152,3 @@ def _step(fields: Any) -> JourneyStep:
 
 def _maybe_seconds(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _maybe_at(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

@@ -24,7 +24,8 @@ from gateway.exports import OUTBOX_TABLE, as_csv, event_in_words, event_json, ex
 from gateway.journey import occurred_at
 from gateway.quarantine import EditRefused
 from gateway.quarantine_edits import differences, mended
-from gateway.records import EditQuarantined, OutboxRow, QuarantinedRow, Release, Transaction
+from gateway.records import OutboxRow, QuarantinedRow, Transaction
+from gateway.writes import EditQuarantined, Release
 
 EXIT_FAILED = 1
 LINES_AT_ONCE = 500

@@ -8,35 +8,35 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from gateway.adapters import store_dimming, store_journal, store_journeys
-from gateway.adapters.store_statements import instant
+from gateway.adapters import (
+    store_ceilings,
+    store_dimming,
+    store_journal,
+    store_journeys,
+    store_phases,
+    store_tokens,
+)
+from gateway.adapters.store_statements import instant, maybe_at
 from gateway.adapters.store_writes import (
-    LIMIT_COLUMNS,
     OUTBOX_COLUMNS,
-    TOKEN_COLUMNS,
     TRANSACTION_COLUMNS,
 )
 from gateway.bodies import UnreadableBody, parse_event, parse_profile
-from gateway.events import AuthorizationStatus, ChargingState, IdToken, IdTokenInfo
+from gateway.events import AuthorizationStatus, ChargingState
 from gateway.journey import Journey
+from gateway.kept import Kept
 from gateway.lanes import lane_of
 from gateway.records import (
     REMEMBERED,
-    CircuitLimit,
-    Kept,
-    KnownToken,
     LaneBacklog,
-    LimitSource,
     OutboxEvent,
     OutboxRow,
     QuarantinedRow,
-    SaveAvailability,
-    SaveSetting,
     Slot,
-    StoredProfile,
     Transaction,
     Unreadable,
 )
+from gateway.writes import SaveAvailability, SaveSetting
 
 _TRANSACTIONS = f"SELECT {', '.join(TRANSACTION_COLUMNS)} FROM transactions"  # noqa: S608 - constants
 _OUTBOX = f"SELECT {', '.join(OUTBOX_COLUMNS)} FROM outbox"  # noqa: S608 - constants
@@ -72,20 +72,14 @@ def load(connection: sqlite3.Connection) -> Kept:
         running=tuple(map(_transaction, connection.execute(_RUNNING))),
         next_transaction_number=_next_number(connection, "transactions"),
         next_row_id=_next_number(connection, "outbox"),
-        tokens=_tokens(connection, "tokens"),
-        local_list=_tokens(connection, "local_list"),
-        local_list_version=connection.execute("SELECT version FROM local_list_version").fetchone()[
-            0
-        ],
-        profiles=tuple(
-            StoredProfile(cloud_evse, parse_profile(body))
-            for cloud_evse, body in connection.execute(
-                "SELECT cloud_evse, body FROM profiles ORDER BY profile_id"
-            )
-        ),
-        circuit_limits=_circuit_limits(connection),
+        tokens=store_tokens.tokens(connection, "tokens"),
+        local_list=store_tokens.tokens(connection, "local_list"),
+        local_list_version=store_tokens.list_version(connection),
+        profiles=store_ceilings.profiles(connection),
+        circuit_limits=store_ceilings.circuit_limits(connection),
         quarters=store_journal.quarters(connection),
         dimming=store_dimming.commands(connection),
+        found_phases=store_phases.found_phases(connection),
         availability=tuple(
             SaveAvailability(cloud_evse, bool(is_operational))
             for cloud_evse, is_operational in connection.execute(
@@ -112,7 +106,7 @@ def lane_rows(
 def lane_backlogs(connection: sqlite3.Connection) -> list[LaneBacklog]:
     """Return every lane that holds a row, the one with the oldest row first."""
     return [
-        LaneBacklog(lane, pending, _maybe_at(oldest_at))
+        LaneBacklog(lane, pending, maybe_at(oldest_at))
         for lane, pending, oldest_at in connection.execute(_LANES)
     ]
 
@@ -159,7 +153,7 @@ def journey(connection: sqlite3.Connection, number: int) -> Journey | None:
 def check(table: str, row: Mapping[str, Any]) -> None:
     """Raise `ValueError` for a row that could not be read back: it was damaged."""
     for column in _INSTANTS & row.keys():
-        _maybe_at(row[column])
+        maybe_at(row[column])
     for column, words in _WORDS.items():
         if row.get(column) is not None:
             words(row[column])
@@ -168,6 +162,8 @@ def check(table: str, row: Mapping[str, Any]) -> None:
         parse_event(row["body"])
     if table == "profiles":
         parse_profile(row["body"])
+    if table == "found_phases":
+        store_phases.parse_wirings(row["wirings"])
 
 
 _INSTANTS = frozenset(
@@ -180,6 +176,7 @@ _INSTANTS = frozenset(
         "enqueued_at",
         "quarantined_at",
         "expires_at",
+        "found_at",
         "heard_at",
         "set_at",
         "until",
@@ -199,14 +196,6 @@ def _next_number(connection: sqlite3.Connection, table: str) -> int:
     return 1 if highest is None else int(highest[0]) + 1
 
 
-def _maybe_at(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _maybe_token(value: str | None, type_: str | None) -> IdToken | None:
-    return None if value is None or type_ is None else IdToken(value, type_)
-
-
 def _transaction(fields: Any) -> Transaction:
     f = dict(zip(TRANSACTION_COLUMNS, fields, strict=True))
     state, verdict = f["charging_state"], f["verdict"]
@@ -219,10 +208,10 @@ def _transaction(fields: Any) -> Transaction:
         cloud_evse=f["cloud_evse"],
         started_at=datetime.fromisoformat(f["started_at"]),
         station_transaction_id=f["station_transaction_id"],
-        id_token=_maybe_token(f["id_token"], f["id_token_type"]),
+        id_token=store_tokens.maybe_token(f["id_token"], f["id_token_type"]),
         register_start_wh=f["register_start_wh"],
         register_last_wh=f["register_last_wh"],
-        ended_at=_maybe_at(f["ended_at"]),
+        ended_at=maybe_at(f["ended_at"]),
         stopped_reason=f["stopped_reason"],
         next_seq_no=f["next_seq_no"],
         charging_state=None if state is None else ChargingState(state),
@@ -230,12 +219,12 @@ def _transaction(fields: Any) -> Transaction:
         cloud_number=f["cloud_number"],
         verdict=None if verdict is None else AuthorizationStatus(verdict),
         is_start_queued=bool(f["is_start_queued"]),
-        last_heard_at=_maybe_at(f["last_heard_at"]),
+        last_heard_at=maybe_at(f["last_heard_at"]),
         is_estimated=bool(f["is_estimated"]),
         register_offset_wh=f["register_offset_wh"],
         refused_at_wh=f["refused_at_wh"],
-        started_told_at=_maybe_at(f["started_told_at"]),
-        ended_told_at=_maybe_at(f["ended_told_at"]),
+        started_told_at=maybe_at(f["started_told_at"]),
+        ended_told_at=maybe_at(f["ended_told_at"]),
         clock_shift_s=f["clock_shift_s"],
     )
 
@@ -267,7 +256,7 @@ def _outbox_row(fields: Any) -> OutboxRow:
         lane=lane,
         event=_event(body),
         transaction=transaction,
-        enqueued_at=_maybe_at(enqueued_at),
+        enqueued_at=maybe_at(enqueued_at),
         is_offline=bool(is_offline),
         attempts=attempts,
         message_id=message_id,
@@ -275,40 +264,4 @@ def _outbox_row(fields: Any) -> OutboxRow:
         sent_version=sent_version,
         sent_with=tuple(map(int, sent_with.split(","))) if sent_with else (),
         station_message_id=station_message_id,
-    )
-
-
-def _tokens(connection: sqlite3.Connection, table: str) -> tuple[KnownToken, ...]:
-    cursor = connection.execute(
-        f"SELECT {', '.join(TOKEN_COLUMNS)} FROM {table} ORDER BY heard_at, key"  # noqa: S608 - constants
-    )
-    return tuple(
-        KnownToken(
-            IdToken(value, type_),
-            IdTokenInfo(
-                AuthorizationStatus(status),
-                _maybe_at(expires_at),
-                _maybe_token(group_id, group_type),
-            ),
-            datetime.fromisoformat(heard_at),
-        )
-        for _, value, type_, status, expires_at, group_id, group_type, heard_at in cursor
-    )
-
-
-def _circuit_limits(connection: sqlite3.Connection) -> tuple[CircuitLimit, ...]:
-    cursor = connection.execute(
-        f"SELECT {', '.join(LIMIT_COLUMNS)} FROM circuit_limits ORDER BY circuit, source"  # noqa: S608 - constants
-    )
-    return tuple(
-        CircuitLimit(
-            circuit,
-            LimitSource(source),
-            limit_a,
-            reason,
-            set_by,
-            datetime.fromisoformat(set_at),
-            _maybe_at(until),
-        )
-        for circuit, source, limit_a, reason, set_by, set_at, until in cursor
     )

@@ -1,6 +1,7 @@
 """What each `Write` does to the tables, as SQL statements. Touches no file itself.
 
-`SaveTransaction`, `SaveSlot` and their like replace the whole row: the caller's is the truth.
+`SaveTransaction`, `SaveSlot` and their like replace the whole row: the caller's is the truth. Only
+what a transaction is called, where and when it began stays as it was first said.
 """
 
 import json
@@ -9,7 +10,14 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
-from gateway.adapters import store_dimming, store_journal, store_journeys
+from gateway.adapters import (
+    store_ceilings,
+    store_dimming,
+    store_journal,
+    store_journeys,
+    store_phases,
+    store_tokens,
+)
 from gateway.adapters.store_statements import (
     Statement,
     instant,
@@ -17,15 +25,15 @@ from gateway.adapters.store_statements import (
     maybe_seconds,
     upsert,
 )
-from gateway.bodies import serialize_event, serialize_profile, squeezed
+from gateway.bodies import serialize_event, squeezed
 from gateway.journey import kind_of, occurred_at
-from gateway.records import (
+from gateway.writes import (
     AppendJournal,
-    CircuitLimit,
     Confirm,
     CountAttempt,
     DeleteCircuitLimit,
     DeleteDimming,
+    DeleteFoundPhases,
     DeleteProfile,
     EditQuarantined,
     Enqueue,
@@ -36,7 +44,6 @@ from gateway.records import (
     ForgetOld,
     ForgetTokens,
     GiveBackSeqNo,
-    KnownToken,
     LogDimming,
     MarkSent,
     Quarantine,
@@ -45,6 +52,7 @@ from gateway.records import (
     SaveAvailability,
     SaveCircuitLimit,
     SaveDimming,
+    SaveFoundPhases,
     SaveProfile,
     SaveQuarter,
     SaveSetting,
@@ -70,6 +78,7 @@ def gathered(groups: Iterable[list[Statement]]) -> Iterator[Statement]:
     nobody knows of it before it is committed. Bodies are squeezed here, beside whatever else runs.
     """
     rows: dict[str, list[tuple[Any, ...]]] = {
+        _SAVE_RUNNING: [],
         _SAVE_TRANSACTION: [],
         _ENQUEUE: [],
         _SAVE_SETTING: [],
@@ -144,24 +153,23 @@ OUTBOX_COLUMNS = (
     "sent_with",
     "station_message_id",
 )
-TOKEN_COLUMNS = (
-    "key",
-    "value",
-    "type",
-    "status",
-    "expires_at",
-    "group_id",
-    "group_type",
-    "heard_at",
-)
-LIMIT_COLUMNS = ("circuit", "source", "limit_a", "reason", "set_by", "set_at", "until")
 
 _SAVE_SLOT = upsert("slots", ("cloud_evse", "station_id", "evse_id", "is_removed"), ("cloud_evse",))
-# A seqNo is given while other changes of the transaction wait for the disk: it only ever rises.
-_SAVE_TRANSACTION = upsert("transactions", TRANSACTION_COLUMNS, ("number",)).replace(
-    "next_seq_no = excluded.next_seq_no",
-    "next_seq_no = max(next_seq_no, excluded.next_seq_no)",
-)
+
+
+def _save_transactions(*fixed: str) -> str:
+    # A seqNo is given while other changes of the transaction wait for the disk: it only ever rises.
+    return upsert("transactions", TRANSACTION_COLUMNS, ("number",), fixed).replace(
+        "next_seq_no = excluded.next_seq_no",
+        "next_seq_no = max(next_seq_no, excluded.next_seq_no)",
+    )
+
+
+_SINCE_IT_BEGAN = TRANSACTION_COLUMNS[1:8]
+"""From `uuid` to `station_transaction_id`."""
+_SAVE_TRANSACTION = _save_transactions(*_SINCE_IT_BEGAN)
+# What runs has never ended. With every message: its indexes are three of seven pages to write.
+_SAVE_RUNNING = _save_transactions(*_SINCE_IT_BEGAN, "ended_at")
 _ENQUEUE = (
     "INSERT INTO outbox (id, lane, body, transaction_number, enqueued_at, is_offline, "
     "station_message_id, kind, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -202,17 +210,9 @@ _FORGET_TRANSACTIONS = (
     "AND number NOT IN (SELECT transaction_number FROM quarantine "
     "WHERE transaction_number NOTNULL) ORDER BY started_at LIMIT ?)"
 )
-_FORGET_TOKENS = (
-    "DELETE FROM tokens WHERE key IN "
-    "(SELECT key FROM tokens ORDER BY heard_at DESC, key LIMIT -1 OFFSET ?)"
-)
 _FORGOTTEN_AT_ONCE = 500
 """Transactions of one `ForgetOld`, so that no station waits long for its commit."""
 _UNQUARANTINE = "DELETE FROM quarantine WHERE id = ?"
-_SAVE_TOKEN = upsert("tokens", TOKEN_COLUMNS, ("key",))
-_LIST_TOKEN = upsert("local_list", TOKEN_COLUMNS, ("key",))
-_SAVE_PROFILE = upsert("profiles", ("profile_id", "cloud_evse", "body"), ("profile_id",))
-_SAVE_LIMIT = upsert("circuit_limits", LIMIT_COLUMNS, ("circuit", "source"))
 _SAVE_AVAILABILITY = upsert("availability", ("cloud_evse", "is_operational"), ("cloud_evse",))
 _SAVE_SETTING = upsert("settings", ("key", "value"), ("key",))
 
@@ -229,7 +229,7 @@ def _save_transaction(write: SaveTransaction) -> list[Statement]:
     t = write.transaction
     return [
         (
-            _SAVE_TRANSACTION,
+            _SAVE_RUNNING if t.ended_at is None else _SAVE_TRANSACTION,
             (
                 t.number,
                 t.uuid,
@@ -305,7 +305,7 @@ def _forget_old(write: ForgetOld) -> list[Statement]:
     before = instant(write.ended_before)
     return [
         (_FORGET_TRANSACTIONS, (before, before, _FORGOTTEN_AT_ONCE)),
-        (_FORGET_TOKENS, (write.tokens_kept,)),
+        store_tokens.only_newest(write.tokens_kept),
     ]
 
 
@@ -345,20 +345,6 @@ def _forget_journeys(write: ForgetJourneys) -> list[Statement]:
     return [store_journeys.forgotten_before(write.before.timestamp())]
 
 
-def _token_values(token: KnownToken) -> tuple[Any, ...]:
-    group = token.info.group
-    return (
-        token.id_token.key,
-        token.id_token.value,
-        token.id_token.type,
-        token.info.status,
-        maybe_instant(token.info.expires_at),
-        None if group is None else group.value,
-        None if group is None else group.type,
-        instant(token.heard_at),
-    )
-
-
 def _append_journal(write: AppendJournal) -> list[Statement]:
     return store_journal.appended(write.entries)
 
@@ -388,50 +374,39 @@ def _forget_evidence(write: ForgetEvidence) -> list[Statement]:
 
 
 def _save_token(write: SaveToken) -> list[Statement]:
-    return [(_SAVE_TOKEN, _token_values(write.token))]
+    return [store_tokens.saved(write.token)]
 
 
 def _forget_tokens(_: ForgetTokens) -> list[Statement]:
-    return [("DELETE FROM tokens", ())]
+    return [store_tokens.forgotten()]
 
 
 def _replace_local_list(write: ReplaceLocalList) -> list[Statement]:
-    return [
-        ("DELETE FROM local_list", ()),
-        *((_LIST_TOKEN, _token_values(entry)) for entry in write.entries),
-        ("UPDATE local_list_version SET version = ?", (write.version,)),
-    ]
+    return store_tokens.list_replaced(write.version, write.entries)
 
 
 def _save_profile(write: SaveProfile) -> list[Statement]:
-    profile = write.stored.profile
-    values = (profile.id, write.stored.cloud_evse, serialize_profile(profile))
-    return [(_SAVE_PROFILE, values)]
+    return [store_ceilings.profile_saved(write.stored)]
 
 
 def _delete_profile(write: DeleteProfile) -> list[Statement]:
-    return [("DELETE FROM profiles WHERE profile_id = ?", (write.profile_id,))]
-
-
-def _limit_values(limit: CircuitLimit) -> tuple[Any, ...]:
-    return (
-        limit.circuit,
-        limit.source,
-        limit.limit_a,
-        limit.reason,
-        limit.set_by,
-        instant(limit.set_at),
-        maybe_instant(limit.until),
-    )
+    return [store_ceilings.profile_deleted(write.profile_id)]
 
 
 def _save_circuit_limit(write: SaveCircuitLimit) -> list[Statement]:
-    return [(_SAVE_LIMIT, _limit_values(write.limit))]
+    return [store_ceilings.limit_saved(write.limit)]
 
 
 def _delete_circuit_limit(write: DeleteCircuitLimit) -> list[Statement]:
-    delete = "DELETE FROM circuit_limits WHERE circuit = ? AND source = ?"
-    return [(delete, (write.circuit, write.source))]
+    return [store_ceilings.limit_deleted(write.circuit, write.source)]
+
+
+def _save_found_phases(write: SaveFoundPhases) -> list[Statement]:
+    return [store_phases.saved(write.found)]
+
+
+def _delete_found_phases(write: DeleteFoundPhases) -> list[Statement]:
+    return [store_phases.deleted(write.station_id, write.evse_id)]
 
 
 def _save_availability(write: SaveAvailability) -> list[Statement]:
@@ -472,6 +447,8 @@ _MEANING: dict[type[Write], Callable[[Any], list[Statement]]] = {
     DeleteProfile: _delete_profile,
     SaveCircuitLimit: _save_circuit_limit,
     DeleteCircuitLimit: _delete_circuit_limit,
+    SaveFoundPhases: _save_found_phases,
+    DeleteFoundPhases: _delete_found_phases,
     SaveAvailability: _save_availability,
     SaveSetting: _save_setting,
 }

@@ -32,7 +32,7 @@ from gateway.events import Answer as EventAnswer
 from gateway.events import Event
 from gateway.ocpp.codec import Codec, codec_for
 from gateway.ocpp.frames import Call, Payload
-from site_config.model import Cloud, OcppVersion
+from site_config.links import Cloud, OcppVersion
 
 OPEN_TIMEOUT_S = 20.0
 CLOSE_TIMEOUT_S = 2.0
@@ -107,6 +107,7 @@ class Uplink:
                     await self._recover()
                     must_recover = False
                 reason = await self._connection()
+                await self._dialogue.speech.settle_down()  # the next mark may be hours away
             except StoreFailed as error:
                 reason, must_recover = f"the disk fails: {error}", True
             wait_s = self._station.lost(self._clock())

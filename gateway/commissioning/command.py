@@ -13,7 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from gateway.commissioning.findings import find
 from gateway.commissioning.procedure import Procedure
 from gateway.commissioning.report import as_json, exit_code, print_report
-from site_config.model import Site, UnknownTokens
+from site_config.links import UnknownTokens
+from site_config.model import Site
 
 LOOK_S = 0.5
 REST_PATIENCE_S = 15.0

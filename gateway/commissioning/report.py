@@ -12,7 +12,8 @@ from gateway.commissioning.procedure import Skipped
 from load_balancer.inputs import EvseKey
 from load_balancer.phases import PHASES
 from site_config.fields import UNKNOWN
-from site_config.model import Evse, Site
+from site_config.model import Site
+from site_config.stations import Evse
 
 EXIT_OK, EXIT_DIFFERENT, EXIT_INCOMPLETE = 0, 1, 3
 

@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.meters.words import RegisterType, WordOrder
-from site_config.model import is_model_file
+from site_config.meters import is_model_file
 
 FORBID_UNKNOWN_KEYS = ConfigDict(extra="forbid")
 Address = Annotated[int, Field(ge=0, le=0xFFFF)]

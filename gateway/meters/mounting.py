@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.meters.decode import DecodedValues, PhaseValues
 from gateway.meters.model import CURRENTS, POWERS, VOLTAGES, Quantity
 from load_balancer.phases import rotation
-from site_config.model import Meter
+from site_config.meters import Meter
 
 
 def mounted(values: DecodedValues, meter: Meter) -> DecodedValues:

@@ -8,7 +8,8 @@ from pathlib import Path
 from gateway.meters.model import examine
 from site_config.document import read_document
 from site_config.errors import Mistake, SiteConfigError
-from site_config.model import Site, is_model_file
+from site_config.meters import is_model_file
+from site_config.model import Site
 
 ADVICE = "compare with the data file in the README, under Extend"
 

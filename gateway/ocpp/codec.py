@@ -23,7 +23,7 @@ from gateway.ocpp import (
     v201_events,
 )
 from gateway.ocpp.frames import Payload
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 Message = tuple[str, Payload]
 """Action and payload of a CALL."""

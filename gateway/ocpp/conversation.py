@@ -15,7 +15,6 @@ shell that respects `is_full` stops reading before that, so that TCP slows the p
 is lost; a call that comes all the same is answered with GenericError), `REMEMBERED_ANSWERS`.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
@@ -23,6 +22,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from gateway.errors import Unavailable
+from gateway.frozen import frozen
 from gateway.ocpp.error_codes import MAX_DESCRIPTION_LENGTH, ErrorCode, spelled
 from gateway.ocpp.frames import (
     CALL_ERROR,
@@ -41,7 +41,7 @@ from gateway.ocpp.frames import (
     parse,
     serialize,
 )
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 CALL_TIMEOUT_S = 30.0
 MAX_WAITING_CALLS = 64
@@ -64,14 +64,14 @@ CODE_OF_FAULT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallReceived:
     """The peer asks something; answer with `reply` or `reject`, or `withhold` the answer."""
 
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallFinished:
     """Our call was answered, refused, or (`answer is None`) not answered in time or readably."""
 
@@ -125,8 +125,8 @@ class Conversation:
         self.version = version
         self.counters = Counters()
         self._new_id = new_id
-        self._urgent: deque[_Pending] = deque()
-        self._waiting: deque[_Pending] = deque()
+        self._urgent: list[_Pending] = []
+        self._waiting: list[_Pending] = []
         self._in_flight: _Pending | None = None
         self._open: dict[str, _Heard] = {}
         self._answered: dict[str, _Heard] = {}
@@ -293,7 +293,7 @@ class Conversation:
     def _send_next(self, now: float) -> None:
         queue = self._urgent or self._waiting
         if self._in_flight is None and queue:
-            self._in_flight = queue.popleft()
+            self._in_flight = queue.pop(0)
             self._in_flight.due_at = now + self._in_flight.timeout_s
             self._send(self._in_flight.call)
 

@@ -6,7 +6,7 @@ keep for ever, and lacks two (1.6J §4.2.3, table 7).
 
 from enum import StrEnum
 
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 MAX_DESCRIPTION_LENGTH = 255
 """Of the sentence in a CALLERROR (Part 4 §4.2.3, table 7)."""

@@ -12,18 +12,19 @@ from typing import Any
 import orjson
 
 from gateway.errors import GatewayError
+from gateway.frozen import frozen
 
 Payload = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     unique_id: str
     action: str
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallResult:
     unique_id: str
     payload: Payload

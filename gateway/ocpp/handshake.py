@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 
 def identity_of(target: str, prefix: str) -> str | None:

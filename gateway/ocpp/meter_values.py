@@ -176,12 +176,14 @@ def _samples_in_v201(meter_value: MeterValue, register: float | None) -> list[Pa
             numbered = _with_number(sample, meter_value.samples, register)
         words = _words(numbered, MEASURANDS_2_0_1)
         value = _number(numbered.value)
-        if words is None or value is None:
+        if words is None or value is None or not _has_unit_of_v201(numbered):
             continue
-        unit = _unit_of_measure(numbered)
-        if unit is None:
-            continue
-        said.append({"value": value, **words, **unit, **_signed_in_v201(sample.signed)})
+        words["value"] = value
+        if unit := _unit_of_measure(numbered):
+            words["unitOfMeasure"] = unit
+        if sample.signed is not None:
+            words |= _signed_in_v201(sample.signed)
+        said.append(words)
     return said
 
 
@@ -197,20 +199,20 @@ def _with_number(
     return signed
 
 
-def _unit_of_measure(sample: SampledValue) -> Payload | None:
-    if abs(sample.multiplier) > LARGEST_MULTIPLIER or len(sample.unit or "") > LONGEST_UNIT:
-        return None
+def _has_unit_of_v201(sample: SampledValue) -> bool:
+    return abs(sample.multiplier) <= LARGEST_MULTIPLIER and len(sample.unit or "") <= LONGEST_UNIT
+
+
+def _unit_of_measure(sample: SampledValue) -> Payload:
     unit: Payload = {}
     if sample.unit is not None:
         unit["unit"] = sample.unit
     if sample.multiplier:
         unit["multiplier"] = sample.multiplier
-    return {"unitOfMeasure": unit} if unit else {}
+    return unit
 
 
-def _signed_in_v201(signed: dict[str, Any] | None) -> Payload:
-    if signed is None:
-        return {}
+def _signed_in_v201(signed: dict[str, Any]) -> Payload:
     parts = {name: signed.get(name, "") for name in LONGEST_SIGNED_PARTS}
     for name, longest in LONGEST_SIGNED_PARTS.items():
         if not isinstance(parts[name], str) or len(parts[name]) > longest:
@@ -222,7 +224,7 @@ def _words(sample: SampledValue, measurands: frozenset[str]) -> Payload | None:
     """Return what both versions spell alike; None where a word that matters is missing."""
     if sample.measurand not in measurands or (sample.phase and sample.phase not in PHASES):
         return None
-    words = {
+    words: Payload = {
         "measurand": sample.measurand,
         "context": sample.context if sample.context in CONTEXTS else "Other",
     }
@@ -237,7 +239,7 @@ def _number(text: str) -> float | None:
     if not NUMBER.fullmatch(text):
         return None
     number = float(text)
-    if text.lstrip("+-").isdigit() and abs(number) < LARGEST_INTEGER:
+    if number.is_integer() and text.lstrip("+-").isdigit() and abs(number) < LARGEST_INTEGER:
         return int(text)
     return number if abs(number) != float("inf") else None
 

@@ -19,7 +19,7 @@ import orjson
 
 from gateway.ocpp.error_codes import MAX_DESCRIPTION_LENGTH, ErrorCode
 from gateway.ocpp.frames import Payload
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 Direction = Literal["request", "response"]
 Schema = dict[str, Any]

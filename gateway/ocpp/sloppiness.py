@@ -20,7 +20,7 @@ from jsonschema_rs import ValidationError
 from gateway.ocpp import schemas
 from gateway.ocpp.frames import Payload
 from gateway.ocpp.schemas import Direction, Path, Violation
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 MAX_ROUNDS = 6
 """A mend may uncover another broken rule (a list that has become empty); six levels are plenty."""

@@ -36,7 +36,7 @@ from gateway.simulation.cloud_conversation import (
     KnownStation,
     SchemaViolation,
 )
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 PATH = "/ocpp/"
 

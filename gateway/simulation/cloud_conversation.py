@@ -23,7 +23,7 @@ from gateway.ocpp.schemas import Violation, validate_request, validate_response
 from gateway.simulation.cloud_answers import CloudBehaviour, answer_to
 from gateway.simulation.cloud_books import Complaint, StationBooks
 from gateway.simulation.instants import write_instant
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 REPORT_REQUESTS = ("GetBaseReport", "GetReport")
 

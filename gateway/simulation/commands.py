@@ -20,7 +20,8 @@ from gateway.simulation.plant import Building
 from gateway.simulation.traffic import Habits, Happening, Leaves, PlugsIn
 from gateway.simulation.world import Scenario, World
 from site_config.addresses import host_and_port
-from site_config.model import OcppVersion, Site
+from site_config.links import OcppVersion
+from site_config.model import Site
 
 VersionChoice = Literal["1.6", "2.0.1", "mixed"]
 

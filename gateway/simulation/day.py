@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import floor, inf
 from typing import Literal
 
+from gateway.simulation.day_limiters import DayLimiters
 from gateway.simulation.day_limits import DayLimits
 from gateway.simulation.day_plant import IDEAL, REALISTIC, Draws, LaggingMeter, Outlet, Visit
 from gateway.simulation.day_record import Crowd, Record
@@ -58,13 +59,16 @@ class Day:
             node.key: Outlet(node, habits, self._draws.station_delay_s(), self._voltage_v)
             for node in self._tree.evses
         }
-        self._meter = LaggingMeter(self._draws.meter_delay_s())
+        self._meter = LaggingMeter(self._draws.meter_delay_s(), len(self._tree.parents))
         self._limits = DayLimits(site, self._tree)
+        self._limiters = DayLimiters(site, self._tree)
         self._coming = sorted(sessions, key=lambda session: session.arrival, reverse=True)
         self._first_at = self._coming[-1].arrival
         self._last_at = max(session.departure for session in sessions)
         self._next_departure = inf
-        self._crowd = Crowd(0, 0)
+        self._here: list[tuple[Outlet, Visit]] = []
+        """Where a car is plugged in."""
+        self._crowd = Crowd(0, 0, 0)
         self.record = Record(self._tree, self._voltage_v)
 
     def run(self, on_progress: Callable[[float], None] = lambda part: None) -> Record:
@@ -74,7 +78,9 @@ class Day:
             self._come_and_go(now)
             if not self._coming and self._next_departure == inf:
                 return self.record
+            self._limiters.count(self._meter, now)
             self._flow(now)
+            self._limiters.compare(self._meter, (outlet for outlet, _ in self._here), now)
             decision = self._balancer.step(self._inputs(now), now)
             is_news = self._tell(decision, now)
             self._record(decision, now, is_news=is_news)
@@ -82,21 +88,25 @@ class Day:
             now = self._next_at(now, is_news=is_news)
 
     def _come_and_go(self, now: float) -> None:
-        if now >= self._next_departure:
-            for outlet in self._outlets.values():
-                if outlet.visit is not None and outlet.visit.session.departure <= now:
-                    self.record.left(outlet.unplug(now))
-        while self._coming and self._coming[-1].arrival <= now:
-            session = self._coming.pop()
-            self._outlets[session.key].plug(self._visit(session))
-        self._next_departure = min(
-            (
-                outlet.visit.session.departure
-                for outlet in self._outlets.values()
-                if outlet.visit is not None
-            ),
-            default=inf,
-        )
+        if now < min(self._next_departure, self._next_arrival()):
+            return
+        for outlet, visit in self._here:
+            if visit.session.departure <= now:
+                self.record.left(outlet.unplug(now))
+        while self._next_arrival() <= now:
+            self._plug(self._coming.pop())
+        self._here = [(o, o.visit) for o in self._outlets.values() if o.visit is not None]
+        departures = (visit.session.departure for _, visit in self._here)
+        self._next_departure = min(departures, default=inf)
+
+    def _next_arrival(self) -> float:
+        return self._coming[-1].arrival if self._coming else inf
+
+    def _plug(self, session: Session) -> None:
+        outlet = self._outlets[session.key]
+        nodes = [outlet.node.nodes[conductor] for conductor in session.conductors]
+        carrying = tuple(above for node in nodes for above in self._tree.paths[node])
+        outlet.plug(self._visit(session), carrying)
 
     def _visit(self, session: Session) -> Visit:
         departs_at = session.departure
@@ -108,12 +118,9 @@ class Day:
     def _flow(self, now: float) -> None:
         flows_a = [0.0] * len(self._tree.parents)
         for outlet in self._outlets.values():
-            drawn_a = outlet.flow(now)
-            if drawn_a:
-                assert outlet.visit is not None
-                for conductor in outlet.visit.session.conductors:
-                    for node in self._tree.paths[outlet.node.nodes[conductor]]:
-                        flows_a[node] += drawn_a
+            if outlet.said is None and (drawn_a := outlet.flow(now)):
+                for node in outlet.carrying:
+                    flows_a[node] += drawn_a
         self._meter.see(now, flows_a)
         self._flows_a = flows_a
 
@@ -122,15 +129,14 @@ class Day:
             CircuitInput(
                 circuit.id,
                 self._meter.reading(circuit.index, now) if circuit.meter is not None else None,
-                self._limits.ceilings(circuit.id, now),
+                self._limits.ceilings(circuit.id, now) + self._limiters.on_circuit(circuit.index),
             )
             for circuit in self._tree.circuits
         )
-        return SiteInputs(tuple(map(self._evse, self._outlets.values())), circuits)
+        outlets = self._outlets.values()
+        return SiteInputs(tuple([o.said or self._evse(o) for o in outlets]), circuits)
 
     def _evse(self, outlet: Outlet) -> EvseInput:
-        if outlet.said is not None:
-            return outlet.said
         news = self._news_of(outlet)
         outlet.said = news if outlet.is_resting else None
         return news
@@ -145,6 +151,7 @@ class Day:
             believed_a=outlet.believed_a,
             measured=outlet.reported,
             measured_at=outlet.reported_at,
+            ceilings=self._limiters.on_evse(outlet.node.key),
             energy_wh=visit.delivered_wh if visit else 0.0,
             waiting_since=visit.session.arrival if visit else None,
             has_transaction=visit is not None,
@@ -161,8 +168,8 @@ class Day:
             if limit_a != outlet.told_a:
                 outlet.tell(limit_a, now)
                 is_news = True
-            if outlet.visit is not None:
-                outlet.visit.offered(is_on=limit_a > 0)
+        for outlet, visit in self._here:
+            visit.offered(is_on=outlet.told_a > 0)
         if is_news:
             self._flow(now)
         return is_news
@@ -174,18 +181,20 @@ class Day:
             for limit in decision.circuits[circuit.id].limit
         ]
         if not is_news:  # While one gives way to another, both are paused for a second.
-            visits = [(o.visit, o.told_a) for o in self._outlets.values() if o.visit is not None]
-            waiting = sum(told_a == 0 and not visit.is_full for visit, told_a in visits)
-            self._crowd = Crowd(len(visits), waiting)
-        self.record.flows(now, self._flows_a, limits_a, self._crowd)
+            wanting = [outlet for outlet, visit in self._here if not visit.is_full]
+            waiting = sum(outlet.told_a == 0 for outlet in wanting)
+            self._crowd = Crowd(len(self._here), waiting, len(self._here) - len(wanting))
+        bearable_a = limits_a
+        if (fullest := self._limiters.fullest_quarter) is not None:
+            self.record.fullest_quarter = fullest
+            bearable_a = [self._limits.of(node, now) for node in range(len(limits_a))]
+        self.record.flows(now, self._flows_a, limits_a, self._crowd, bearable_a=bearable_a)
 
     def _next_at(self, now: float, *, is_news: bool) -> float:
         step_s = self._weather.step_s
         next_at = (floor(now / step_s) + 1) * step_s
         if is_news and not self._weather.is_realistic:
             next_at = min(next_at, now + SETTLE_S)
-        elif not any(o.visit and not o.visit.is_full for o in self._outlets.values()):
+        elif all(visit.is_full for _, visit in self._here):
             next_at = inf  # Nobody wants anything: go on where somebody comes or goes.
-        if self._coming:
-            next_at = min(next_at, self._coming[-1].arrival)
-        return min(next_at, self._next_departure)
+        return min(next_at, self._next_arrival(), self._next_departure)

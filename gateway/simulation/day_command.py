@@ -1,10 +1,12 @@
 """`site-gateway simulate day`: what would this site have done for these cars?
 
-For planners: how many cars can a connection carry, and what does a policy make of it. Reads two
-files, writes a plot; everything but the answer goes to `notes`. Returns an exit code.
+For planners: what does a policy make of a connection, how many cars can it carry, how large has it
+to be. Reads two files, writes a plot; everything but the answer goes to `notes`. Returns an exit
+code.
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,19 +15,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from gateway.check import print_mistakes
-from gateway.meters.model import known_models
 from gateway.simulation.day import Day, Weather
-from gateway.simulation.day_limits import left_out
+from gateway.simulation.day_files import read_plan, warn_unsafe
+from gateway.simulation.day_fleet import attainable_share
 from gateway.simulation.day_optimum import SolverMissing, optimum_wh
-from gateway.simulation.day_plot import PlotterMissing, save_plot
-from gateway.simulation.day_record import Record, figures_of
-from gateway.simulation.day_report import print_report
-from gateway.simulation.day_sessions import Session, SessionsError, read_sessions
-from site_config.errors import Mistake, SiteConfigError
-from site_config.load import load_site
+from gateway.simulation.day_plot import PlotterMissing, save_curve, save_plot
+from gateway.simulation.day_record import SERVED, figures_of
+from gateway.simulation.day_report import print_report, verdict
+from gateway.simulation.day_search import Aim, Search
+from gateway.simulation.day_search_report import answer_of, as_object, print_search
+from gateway.simulation.day_sessions import Session
 from site_config.model import Site
-from site_config.proof import prove
 
 EXIT_OK = 0
 EXIT_MISTAKES = 2
@@ -45,61 +45,84 @@ class Outputs:
 
 def simulate_day(site_file: Path, sessions_file: Path, weather: Weather, outputs: Outputs) -> int:
     """Simulate all sessions of a file on a site, and print what came of it."""
-    notes = outputs.notes
-    try:
-        site = _planned_site(site_file, notes)
-        sessions = read_sessions(_text_of(sessions_file), site)
-    except SiteConfigError as error:
-        print_mistakes(site_file, error, notes)
+    plan = read_plan(site_file, sessions_file, outputs.notes)
+    if plan is None:
         return EXIT_MISTAKES
-    except SessionsError as error:
-        for mistake in error.mistakes:
-            notes.print(Text(f"{sessions_file}:{mistake}", "red"), soft_wrap=True)
-        return EXIT_MISTAKES
-    if keys := left_out(site):
-        notes.print(Text(f"not simulated: {', '.join(keys)}", "yellow"), soft_wrap=True)
+    site, sessions = plan
     day = Day(site, sessions, weather)
     began = time.perf_counter()
-    bar = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*bar, console=notes, transient=True) as progress:
+    with _bar(outputs.notes) as progress:
         task = progress.add_task(f"{len(sessions)} sessions", total=1.0)
         record = day.run(lambda part: progress.update(task, completed=part))
     seconds = time.perf_counter() - began
-    best_wh = _optimum_wh(site, sessions, notes)
+    best_wh = _optimum_wh(site, sessions, outputs.notes)
     figures = figures_of(record, weather.policy, best_wh, seconds)
     if outputs.plot is not None:
-        _plot(outputs.plot, record, site, notes)
+        path = outputs.plot
+        _plot(path, lambda: save_plot(path, record, site, figures), outputs.notes)
     if outputs.as_json:
-        outputs.answer.out(orjson.dumps(asdict(figures)).decode(), highlight=False)
+        _print_json(asdict(figures), outputs)
     else:
         print_report(figures, record, outputs.answer)
+        outputs.answer.print(verdict(figures, record), highlight=False)
     return EXIT_OK
 
 
-def _planned_site(path: Path, notes: Console) -> Site:
-    """Return a site that may still be too large for its fuse: that is what is to be found out."""
-    site = load_site(path)
-    mistakes = prove(site, known_models()).errors
-    if grave := [mistake for mistake in mistakes if not mistake.path.endswith(".rating_a")]:
-        raise SiteConfigError(grave)
-    for mistake in mistakes:
-        notes.print(
-            Text(f"{path}:{mistake}; `run` would refuse to start", "yellow"), soft_wrap=True
+def find_in_days(
+    site_file: Path,
+    sessions_file: Path,
+    weather: Weather,
+    aim: Aim,
+    outputs: Outputs,
+) -> int:
+    """Find how many cars like those of a file the site carries, or the rating that they need."""
+    plan = read_plan(site_file, sessions_file, outputs.notes)
+    if plan is None:
+        return EXIT_MISTAKES
+    site, sessions = plan
+    attainable = attainable_share(site, sessions, SERVED)
+    if attainable < aim.served:
+        outputs.notes.print(
+            f"{sessions_file}: only {attainable:.1%} of the cars stay long enough for 90 % of "
+            f"their wish, even alone at the EVSE: no connection serves {aim.served:.1%} of them → "
+            "correct the times and wishes, or ask for less with --served",
+            style="red",
+            soft_wrap=True,
+            highlight=False,
         )
-    return site
+        return EXIT_MISTAKES
+    began = time.perf_counter()
+    with _bar(outputs.notes) as progress:
+        task = progress.add_task("", total=1.0)
+
+        def show(what: str, part: float) -> None:
+            progress.update(task, description=what, completed=part)
+
+        found = Search(site, sessions, weather, aim, show).find()
+    seconds = time.perf_counter() - began
+    if found.answer is not None:
+        warn_unsafe(site_file, found.answer.site, outputs.notes)
+    if outputs.plot is not None:
+        path = outputs.plot
+        _plot(path, lambda: save_curve(path, found, site), outputs.notes)
+    if outputs.as_json:
+        _print_json(as_object(found, weather.policy, seconds), outputs)
+    else:
+        print_search(found, weather.policy, site, outputs.answer)
+        outputs.answer.print(answer_of(found, site), highlight=False)
+    return EXIT_OK
 
 
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        what = f"cannot be read: {error.strerror}"
-    except UnicodeDecodeError:
-        what = "is not a text in UTF-8"
-    raise SessionsError([Mistake("", 0, what, "name a CSV file of sessions")])
+def _bar(notes: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=notes, transient=True)
 
 
-def _optimum_wh(site: Site, sessions: list[Session], notes: Console) -> float | None:
+def _print_json(content: object, outputs: Outputs) -> None:
+    outputs.answer.out(orjson.dumps(content).decode(), highlight=False)
+
+
+def _optimum_wh(site: Site, sessions: Sequence[Session], notes: Console) -> float | None:
     try:
         with notes.status("finding the clairvoyant optimum"):
             return optimum_wh(site, sessions)
@@ -108,12 +131,12 @@ def _optimum_wh(site: Site, sessions: list[Session], notes: Console) -> float | 
         return None
 
 
-def _plot(path: Path, record: Record, site: Site, notes: Console) -> None:
+def _plot(path: Path, save: Callable[[], None], notes: Console) -> None:
     try:
-        save_plot(path, record, site)
+        save()
     except PlotterMissing:
         notes.print(Text(f"no plot without matplotlib: {INSTALL}", "yellow"))
     except (OSError, ValueError) as error:
         notes.print(Text(f"{path} cannot be written: {error}", "red"))
     else:
-        notes.print(Text(f"{path} shows the load and who waited"))
+        notes.print(Text(f"the picture is in {path}"), soft_wrap=True)

@@ -1,33 +1,35 @@
 """What the circuits of a simulated day may carry beside their ratings: windows and contracts.
 
-Pure. What depends on a meter or on somebody else (demand tariff, balance of the phases, fuse
-allowance, grid operator) is not simulated. Currents A RMS per phase, instants seconds since 1970.
+Pure. What depends on the load itself is in `day_limiters`, but for the energy that a tariff leaves
+to a quarter of an hour. Currents A RMS per phase, energies Wh, instants seconds since 1970.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from zoneinfo import ZoneInfo
 
 from gateway.circuit_limits import CircuitLimits
 from gateway.simulation.day_sessions import Session
 from load_balancer.circuits import CircuitTree
 from load_balancer.inputs import Ceiling
+from load_balancer.limiters.quarter_hour import QUARTER_S
 from site_config.model import Site
 
 DAY_S = 86_400.0
-NOT_SIMULATED = ("demand_w", "fuse_allowance", "unbalance_a")
-"""Keys of a circuit."""
 
 
 def left_out(site: Site) -> list[str]:
-    """Return the keys of the site file whose limits are not simulated."""
-    circuits = site.circuits.items()
-    return [
-        f"circuits.{name}.{key}"
-        for name, circuit in circuits
-        for key in NOT_SIMULATED
-        if getattr(circuit, key) is not None
-    ]
+    """Return what would bind the site but is not simulated, and what to do about it."""
+    found = []
+    if site.grid_operator is not None:
+        found.append("grid_operator: nobody dims on these days")
+    if metered := [name for name, circuit in site.circuits.items() if circuit.meter is not None]:
+        found.append(
+            f"what else draws on circuit {', '.join(metered)}: lower rating_a by it, or add "
+            "limit_windows for its busy hours"
+        )
+    return found
 
 
 class DayLimits:
@@ -37,9 +39,16 @@ class DayLimits:
         self._tree, self._circuits = tree, CircuitLimits(site, ())
         self._zone = ZoneInfo(site.site.timezone)
         self._windows = [w for circuit in site.circuits.values() for w in circuit.limit_windows]
+        quarter_h = QUARTER_S / 3600
+        self._quarters_wh = {
+            node.index: demand_w * quarter_h
+            for node in tree.circuits
+            if (demand_w := site.circuits[node.id].demand_w) is not None
+        }
 
     def instants(self, sessions: Sequence[Session]) -> list[float]:
-        """Return when cars come or go, and windows open or close meanwhile, in order."""
+        """Return, in order, when cars come or go; meanwhile, when windows open or close, and when
+        a quarter begins that a tariff bills."""
         instants = {at for session in sessions for at in (session.arrival, session.departure)}
         first, last = min(instants), max(instants)
         day, last_day = self._date(first - DAY_S), self._date(last + DAY_S)
@@ -50,6 +59,9 @@ class DayLimits:
                     if first < at < last:
                         instants.add(at)
             day += timedelta(days=1)
+        if self._quarters_wh:
+            numbers = range(ceil(first / QUARTER_S), ceil(last / QUARTER_S))
+            instants.update(number * QUARTER_S for number in numbers)
         return sorted(instants)
 
     def _date(self, at: float) -> date:
@@ -60,6 +72,10 @@ class DayLimits:
         circuit = self._tree.circuits[node // 3]
         ceilings = self.ceilings(circuit.id, at)
         return min([circuit.rating[node % 3], *(ceiling.value_a for ceiling in ceilings)])
+
+    def quarter_wh(self, circuit: int) -> float | None:
+        """Return what a circuit may take in a quarter of an hour; None: no tariff bills it."""
+        return self._quarters_wh.get(circuit)
 
     def ceilings(self, circuit: str, at: float) -> tuple[Ceiling, ...]:
         """Return every limit of a circuit beside its rating."""

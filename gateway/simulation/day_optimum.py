@@ -2,8 +2,9 @@
 
 Pure. A linear program (HiGHS, through scipy, which is an extra): between two instants at which
 anything changes, each car takes one mean current; no car more than its own maximum or its wish, no
-conductor of the tree more than its limit. The 6 A below which no car charges are left out, so no
-real balancer quite reaches it. Currents A RMS per phase, energies Wh.
+conductor of the tree more than its limit, no quarter of an hour more than a tariff leaves it. The
+6 A below which no car charges and the unbalance of the phases are left out, so no real balancer
+quite reaches it. Currents A RMS per phase, energies Wh.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from itertools import pairwise
 from gateway.simulation.day_limits import DayLimits
 from gateway.simulation.day_sessions import Session
 from load_balancer.circuits import CircuitTree
+from load_balancer.limiters.quarter_hour import QUARTER_S
 from site_config.model import Site
 
 
@@ -62,6 +64,7 @@ class _Program:
         spans = list(pairwise(instants))
         numbers = {at: number for number, at in enumerate(instants)}
         row_of: dict[tuple[int, int], int] = {}
+        row_of_quarter: dict[tuple[int, float], int] = {}
         for session in sessions:
             evse = nodes[session.key]
             volts = site.site.voltage_v * len(session.conductors)
@@ -79,12 +82,19 @@ class _Program:
                     if (number, node) not in row_of:
                         row_of[number, node] = self._row(limits.of(node, begin) * hours)
                     self._put(row_of[number, node], column)
+                for circuit in evse.circuits:
+                    most_wh = limits.quarter_wh(circuit)
+                    if most_wh is not None:
+                        quarter = (circuit, begin // QUARTER_S)
+                        if quarter not in row_of_quarter:
+                            row_of_quarter[quarter] = self._row(most_wh)
+                        self._put(row_of_quarter[quarter], column, volts)
 
     def _row(self, bound: float) -> int:
         self.bounds.append(bound)
         return len(self.bounds) - 1
 
-    def _put(self, row: int, column: int) -> None:
+    def _put(self, row: int, column: int, value: float = 1.0) -> None:
         self.rows.append(row)
         self.columns.append(column)
-        self.values.append(1.0)
+        self.values.append(value)

@@ -9,11 +9,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import inf
 
-from gateway.simulation.cars import EFFICIENCY, NO_CURRENT, Car, Conductors
+from gateway.simulation.cars import EFFICIENCY, Car
 from gateway.simulation.day_sessions import Session
 from load_balancer.circuits import EvseNode
 from load_balancer.inputs import EvseInput, MeterReading
-from load_balancer.phases import PhaseCurrents
+from load_balancer.phases import ZERO, PhaseCurrents
 
 Delays = tuple[float, float]
 """From, to; s."""
@@ -63,6 +63,8 @@ class Visit:
         self.switchings = 0
         """How often the balancer let it begin or made it pause."""
         self._is_offered = False
+        self.is_full = False
+        """As of the last draw."""
 
     def offered(self, *, is_on: bool) -> None:
         """Take note whether the balancer lets it charge; when full, it does not care."""
@@ -78,15 +80,13 @@ class Visit:
     def delivered_wh(self) -> float:
         return self._car.energy_wh / EFFICIENCY
 
-    @property
-    def is_full(self) -> bool:
-        return self._car.is_satisfied
-
     def draw(self, now: float, offer_a: float, voltage_v: float) -> float:
         """Charge with the current of the last step until now; return what it takes from now on."""
         # The car sees one conductor; what flows in the others is the same.
         volts = voltage_v * len(self.session.conductors)
-        return self._car.step(now, offer_a, volts)[0]
+        drawn_a = self._car.step(now, offer_a, volts)[0]
+        self.is_full = self._car.is_satisfied
+        return drawn_a
 
 
 @dataclass
@@ -101,7 +101,9 @@ class Outlet:
     offer_a: float = 0.0
     """What the station follows."""
     drawn_a: float = 0.0
-    reported: PhaseCurrents = field(default_factory=lambda: PhaseCurrents(*NO_CURRENT))
+    carrying: tuple[int, ...] = ()
+    """Every node of the tree through which a conductor of the car is fed, up to the root's."""
+    reported: PhaseCurrents = ZERO
     reported_at: float = -inf
     told_a: float = 0.0
     said: EvseInput | None = None
@@ -109,8 +111,8 @@ class Outlet:
     _told: deque[tuple[float, float]] = field(default_factory=deque)
     """(when, limit) sent and not confirmed."""
 
-    def plug(self, visit: Visit) -> None:
-        self.visit, self.said = visit, None
+    def plug(self, visit: Visit, carrying: tuple[int, ...]) -> None:
+        self.visit, self.carrying, self.said = visit, carrying, None
 
     def unplug(self, now: float) -> Visit:
         """Let the car go; raises AssertionError where there is none."""
@@ -118,7 +120,7 @@ class Outlet:
         assert visit is not None
         visit.draw(now, 0.0, self.voltage_v)
         self.visit, self.said, self.drawn_a = None, None, 0.0
-        self.reported = PhaseCurrents(*NO_CURRENT)
+        self.reported = ZERO
         return visit
 
     def tell(self, limit_a: float, now: float) -> None:
@@ -128,7 +130,9 @@ class Outlet:
     @property
     def believed_a(self) -> float:
         """The highest limit it may be acting upon."""
-        return max([self.offer_a, *(limit_a for _, limit_a in self._told)])
+        if not self._told:
+            return self.offer_a
+        return max(self.offer_a, *(limit_a for _, limit_a in self._told))
 
     @property
     def is_resting(self) -> bool:
@@ -138,32 +142,31 @@ class Outlet:
 
     def flow(self, now: float) -> float:
         """Follow what has arrived by now; return what each conductor in use carries from now on."""
-        if self.said is not None:
-            return 0.0
         while self._told and now - self._told[0][0] >= self.delay_s:
             limit_a = self._told.popleft()[1]
             self.offer_a = limit_a // self.habits.step_a * self.habits.step_a
         if self.visit is not None:
             self.drawn_a = self.visit.draw(now, self.offer_a, self.voltage_v)
         if now - self.reported_at >= self.habits.report_s:
-            self.reported, self.reported_at = PhaseCurrents(*self.conductors()), now
+            self.reported_at = now
+            if self.drawn_a != max(self.reported):
+                self.reported = self._conductors()
         return self.drawn_a
 
-    def conductors(self) -> Conductors:
+    def _conductors(self) -> PhaseCurrents:
         """Return what flows in the EVSE's own conductors."""
         if self.visit is None or not self.drawn_a:
-            return NO_CURRENT
+            return ZERO
         live = self.visit.session.conductors
-        l1, l2, l3 = (self.drawn_a if n in live else 0.0 for n in range(3))
-        return l1, l2, l3
+        return PhaseCurrents(*(self.drawn_a if n in live else 0.0 for n in range(3)))
 
 
 class LaggingMeter:
-    """Reads every circuit at once, and is heard some seconds later."""
+    """Reads every circuit at once, and is heard some seconds later; before the first, nothing."""
 
-    def __init__(self, delay_s: float) -> None:
+    def __init__(self, delay_s: float, nodes: int) -> None:
         self._delay_s = delay_s
-        self._seen: deque[tuple[float, list[float]]] = deque()
+        self._seen: deque[tuple[float, list[float]]] = deque([(-inf, [0.0] * nodes)])
 
     def see(self, now: float, flows_a: list[float]) -> None:
         """Take what flows now, A for each node of the tree."""
@@ -173,7 +176,8 @@ class LaggingMeter:
 
     def reading(self, circuit: int, now: float) -> MeterReading:
         """Return what has arrived by now; between two instants the same flowed all the time."""
-        at, flows_a = self._seen[0]
+        heard = (entry for entry in reversed(self._seen) if entry[0] <= now - self._delay_s)
+        at, flows_a = next(heard)
         return MeterReading(
             max(at, now - self._delay_s), PhaseCurrents(*flows_a[3 * circuit : 3 * circuit + 3])
         )

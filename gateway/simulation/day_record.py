@@ -23,6 +23,8 @@ class Crowd(NamedTuple):
     plugged: int
     waiting: int
     """Cars that want current and are paused."""
+    full: int
+    """Cars that have what they wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,9 @@ class Moment:
 
     at: float
     flows_a: Sequence[float]
-    """On the three phases of the grid connection point."""
+    """On each node of the tree: first the three phases of the grid connection point."""
     limits_a: Sequence[float]
+    """What each of them may carry."""
     crowd: Crowd
 
 
@@ -41,13 +44,18 @@ class Record:
 
     def __init__(self, tree: CircuitTree, voltage_v: float) -> None:
         ratings_a = [rating_a for circuit in tree.circuits for rating_a in circuit.rating]
+        self.circuits = [circuit.id for circuit in tree.circuits]
+        """Names, in the order of the nodes."""
         self.visits: list[Visit] = []
         """Those that are over."""
         self.moments: list[Moment] = []
         self.worst_overload_a = 0.0
-        """The most by which a conductor carried more than it was allowed at that time."""
+        """The most by which a conductor carried more than was bearable at that time."""
         self.worst_overload_s = 0.0
         """The longest time for which one did so without a break."""
+        self.fullest_quarter: float | None = None
+        """The highest mean of a quarter of an hour, as part of what a demand tariff allows; None:
+        there is no such tariff. The first, which nobody saw begin, does not count."""
         self.most_plugged = self.most_waiting = 0
         self._voltage_v = voltage_v
         self._ratings_a = ratings_a
@@ -75,15 +83,22 @@ class Record:
         flows_a: Sequence[float],
         limits_a: Sequence[float],
         crowd: Crowd,
+        *,
+        bearable_a: Sequence[float],
     ) -> None:
-        """Take what flows from now on; before, it was what was told last."""
+        """Take what flows from now on; before, it was what was told last.
+
+        Args:
+            bearable_a: above this a conductor is overloaded. A demand tariff is no part of it: it
+                binds the mean of a quarter of an hour, not an instant.
+        """
         if self._last is not None:
             at, before_a, allowed_a = self._last
             self._judge(before_a, allowed_a, at, now)
-        self._last = now, flows_a, limits_a
+        self._last = now, flows_a, bearable_a
         self.most_plugged = max(self.most_plugged, crowd.plugged)
         self.most_waiting = max(self.most_waiting, crowd.waiting)
-        moment = Moment(now, flows_a[:3], limits_a[:3], crowd)
+        moment = Moment(now, flows_a, limits_a, crowd)
         last = self.moments[-1] if self.moments else None
         if last is None or _kind(moment) != _kind(last) or now - last.at >= KEEP_EVERY_S:
             self.moments.append(moment)
@@ -137,10 +152,15 @@ class Figures:
     """That the simulation took."""
 
 
+def parts_of(record: Record) -> list[float]:
+    """Return which part of its wish each car got, 0 to 1."""
+    return [min(1.0, visit.delivered_wh / visit.session.energy_wh) for visit in record.visits]
+
+
 def figures_of(record: Record, policy: str, optimum_wh: float | None, seconds: float) -> Figures:
     """Sum up; raises ZeroDivisionError without a visit."""
     visits = record.visits
-    parts = [min(1.0, visit.delivered_wh / visit.session.energy_wh) for visit in visits]
+    parts = parts_of(record)
     squares = sum(part * part for part in parts)
     return Figures(
         policy=policy,

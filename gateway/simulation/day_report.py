@@ -23,26 +23,31 @@ def print_report(figures: Figures, record: Record, console: Console) -> None:
     table.add_row("switched per session", f"{figures.switchings_per_session:.1f} times")
     worst = f"{figures.worst_overload_a:.1f} A, {figures.worst_overload_s:.0f} s"
     table.add_row("worst overload", worst if figures.worst_overload_a else "none")
+    if record.fullest_quarter is not None:
+        table.add_row("fullest quarter of an hour", f"{record.fullest_quarter:.1%} of demand_w")
     for kind, share in record.fuse_shares.items():
-        table.add_row(f"of the patience of a fuse {kind}", f"{share:.1%}")
+        table.add_row(f"of the curve of a fuse {kind}", f"{share:.1%} used up")
     table.add_row("computed in", f"{figures.seconds:.1f} s")
     console.print(table)
-    console.print(verdict(figures, record), highlight=False)
+
+
+def served_in_words(figures: Figures) -> str:
+    served = round(figures.served_90_share * figures.sessions)
+    return f"{served} of {figures.sessions} cars leave with 90 % of their wish or more"
 
 
 def verdict(figures: Figures, record: Record) -> str:
     """Answer the planner: how many cars can this connection carry?"""
-    served = round(figures.served_90_share * figures.sessions)
-    said = f"{served} of {figures.sessions} cars leave with 90 % of their wish or more"
+    said = served_in_words(figures)
     if figures.served_90_share >= ENOUGH:
         return f"{said}: the connection carries these cars, {record.most_plugged} at once."
     if figures.optimum_wh is not None and figures.optimum_wh < ENOUGH * figures.demand_wh:
         return (
             f"{said}: too many cars for the connection. Even with the best of plans it could carry "
             f"{figures.optimum_wh / figures.demand_wh:.0%} of the energy; raise the rating, or "
-            "plan for fewer cars."
+            "plan for fewer cars (--find tells how far)."
         )
     return (
         f"{said}: a tight fit. Known departures would help (--policy departure), or a somewhat "
-        "higher rating."
+        "higher rating (--find rating tells which)."
     )

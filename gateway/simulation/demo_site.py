@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.simulation.quirks import Quirks
-from site_config.model import OcppVersion, Site
+from site_config.links import OcppVersion
+from site_config.model import Site
 
 CLOUD_IDENTITY = "DEMO-PARK"
 CLOUD_PASSWORD = "demo-cloud-secret"  # noqa: S105 - both ends are this demo, on loopback

@@ -26,7 +26,7 @@ from gateway.simulation.evse import EvseHardware, SimulatedEvse
 from gateway.simulation.instants import read_instant, to_milliseconds, write_instant
 from gateway.simulation.quirks import Quirks
 from gateway.simulation.station_talk import Outgoing, Talk
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 WAKES_WITHIN_S = 5.0
 """A sound car draws this long after it is offered current; until then nobody calls it suspended."""

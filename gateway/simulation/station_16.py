@@ -15,7 +15,7 @@ from gateway.simulation.instants import write_instant
 from gateway.simulation.samples import meter_value_16, samples_of
 from gateway.simulation.station import Station, StationSettings
 from gateway.simulation.station_talk import Outgoing
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 REASONS = {"ImmediateReset": "HardReset", "OnIdleReset": "SoftReset"}
 """Reasons that 1.6 spells in its own way; all others are the same."""

@@ -18,7 +18,7 @@ from gateway.simulation.books import StationTransaction
 from gateway.simulation.samples import meter_value_201, samples_of
 from gateway.simulation.station import Station, StationSettings
 from gateway.simulation.station_talk import Outgoing
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 STOP_TRIGGERS = {
     "Local": "StopAuthorized",

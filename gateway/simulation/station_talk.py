@@ -19,7 +19,7 @@ from gateway.ocpp.error_codes import spelled
 from gateway.ocpp.frames import Call, CallError, CallResult, FrameError, Payload, parse, serialize
 from gateway.ocpp.schemas import actions, validate_request, validate_response
 from gateway.simulation.quirks import Quirks, sloppy
-from site_config.model import OcppVersion
+from site_config.links import OcppVersion
 
 BOOT_RETRY_S = 5.0
 """Wait before the next BootNotification where the answer leaves it to the station (B03.FR.06)."""

@@ -33,7 +33,8 @@ from gateway.simulation.station_201 import Station201
 from gateway.simulation.traffic import Habits, Happening, Leaves, PlugsIn, ShowsCard, Traffic
 from load_balancer.phases import rotation
 from site_config.addresses import TcpBus, host_and_port, parse_bus
-from site_config.model import OcppVersion, Site
+from site_config.links import OcppVersion
+from site_config.model import Site
 
 log = logging.getLogger(__name__)
 

@@ -1,9 +1,12 @@
-"""What the grid operator allows each charge point: dimming to a floor, and what holds in silence.
+"""What the grid operator allows the charge points: dimming to a minimum, and what holds in silence.
 
-Pure. In Germany (§14a EnWG, BK6-22-300) a controllable device may be dimmed to 4.2 kW, never
-below; the site proves afterwards what it did. Several sources may dim at once; the lowest wins.
-Where a heartbeat is expected and does not come, every point falls to the floor: whoever might dim
-cannot be heard. It is given back by the next heartbeat.
+Pure. Each charge point keeps its floor, or all of them a minimum together, as the site file says
+and `site_config.grid_operator` explains (§14a EnWG). Whoever names a total for all of them gets it
+divided by need (`total_share`), and never below what they keep in any case.
+
+The site proves afterwards what it did. Several sources may dim at once; the lowest wins. Where a
+heartbeat is expected and does not come, the minimum holds: whoever might dim cannot be heard. The
+next heartbeat gives back.
 
 Powers W, currents A per phase; `now` monotonic seconds, `at` the same instant as aware UTC.
 """
@@ -12,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from site_config.grid_operator import GridOperator, Minimum
 
 
 class DimmingSource(StrEnum):
@@ -31,7 +36,7 @@ class DimmingCommand:
 
     source: DimmingSource
     total_w: float | None
-    """For all charge points together; None: the floor for each."""
+    """For all charge points together; None: their minimum."""
     reason: str
     by: str
     """Who asked: the token's name, the topic, the input's address."""
@@ -44,8 +49,10 @@ class DimmingCommand:
 class DimmingState:
     """What holds now."""
 
+    total_w: float | None
+    """For all charge points together; None: nobody dims."""
     point_w: float | None
-    """For each charge point; None: nobody dims."""
+    """For each of them; None: they share the total."""
     command: DimmingCommand | None
     """The lowest of those in force."""
 
@@ -60,10 +67,13 @@ class DimmingEvidence:
     command: DimmingCommand | None
     """Who dims; None: nobody any more."""
     before_w: float | None
-    """For each charge point; None: nobody dimmed."""
+    """For each charge point; None: nobody dimmed, or all shared the total."""
     after_w: float | None
+    before_total_w: float | None
+    """For all charge points together; None: nobody dimmed, or an older version wrote it."""
+    after_total_w: float | None
     cars_w: float
-    """What all charge points drew."""
+    """What the charge points that may be dimmed drew."""
     grid_w: float | None
     """What the site drew; None: no meter told."""
 
@@ -72,22 +82,29 @@ class Dimming:
     """All sources of one site.
 
     Args:
-        points: number of charge points, EVSEs, on the site.
-        heartbeat_s: None: no heartbeat is expected; the first is due so long after the start.
+        operator: what the charge points keep, and whether a heartbeat is expected; the first is
+            due so long after the start.
+        points: how many of them, EVSEs, may be dimmed.
+        silent_s: how long before the start the last was heard, or the site began to wait for one.
     """
 
     def __init__(
         self,
+        operator: GridOperator,
         points: int,
-        floor_w: float,
-        heartbeat_s: float | None,
         kept: Iterable[DimmingCommand] = (),
+        silent_s: float = 0.0,
     ) -> None:
-        self.points, self.floor_w, self._heartbeat_s = points, floor_w, heartbeat_s
+        self.points, self.floor_w = points, operator.floor_w
+        self.minimum_w = operator.minimum_w(points)
+        """What all charge points together may always draw."""
+        self._is_together = operator.minimum is Minimum.TOGETHER
+        self._heartbeat_s = operator.heartbeat_s
         self._heard_at: float | None = None
+        self._silent_s = silent_s
         self._commands = {command.source: command for command in kept}
         self._silent: DimmingCommand | None = None
-        self._last = DimmingState(None, None)
+        self._last = DimmingState(None, None, None)
         self._is_obeyed = True
 
     def of(self, source: DimmingSource) -> DimmingCommand | None:
@@ -108,15 +125,24 @@ class Dimming:
         """Note a heartbeat."""
         self._heard_at = now
 
+    def silent_s(self, now: float) -> float | None:
+        """Return for how long no heartbeat was heard; None: none is expected."""
+        if self._heartbeat_s is None:
+            return None
+        if self._heard_at is None:
+            self._heard_at = now - self._silent_s
+        return now - self._heard_at
+
     def state(self, now: float, at: datetime) -> DimmingState:
-        """Return what every charge point may draw."""
+        """Return what the charge points may draw."""
         in_force = [c for c in self._commands.values() if c.until is None or c.until > at]
         if silent := self._silence(now, at):
             in_force.append(silent)
         if not in_force:
-            return DimmingState(None, None)
-        lowest = min(in_force, key=self._point_w)
-        return DimmingState(self._point_w(lowest), lowest)
+            return DimmingState(None, None, None)
+        lowest = min(in_force, key=self._total_w)
+        is_shared = self._is_together or lowest.total_w is not None
+        return DimmingState(self._total_w(lowest), None if is_shared else self.floor_w, lowest)
 
     def evidence(
         self, now: float, at: datetime, points_w: Sequence[float], grid_w: float | None
@@ -130,15 +156,23 @@ class Dimming:
         self._last = after
         found = []
         if after != before:
-            self._is_obeyed = after.point_w is None
-            what = "dimmed" if before.point_w is None else "changed"
-            found.append("released" if after.point_w is None else what)
-        if after.point_w is not None and not self._is_obeyed:
-            self._is_obeyed = max(points_w, default=0.0) <= after.point_w
+            self._is_obeyed = after.total_w is None
+            what = "dimmed" if before.total_w is None else "changed"
+            found.append("released" if after.total_w is None else what)
+        if not self._is_obeyed:
+            self._is_obeyed = _is_within(points_w, after)
             found += ["obeyed"] if self._is_obeyed else []
         return [
             DimmingEvidence(
-                at, what, after.command, before.point_w, after.point_w, sum(points_w), grid_w
+                at=at,
+                what=what,
+                command=after.command,
+                before_w=before.point_w,
+                after_w=after.point_w,
+                before_total_w=before.total_w,
+                after_total_w=after.total_w,
+                cars_w=sum(points_w),
+                grid_w=grid_w,
             )
             for what in found
         ]
@@ -148,15 +182,20 @@ class Dimming:
         return [s for s, c in self._commands.items() if c.until is not None and c.until <= at]
 
     def _silence(self, now: float, at: datetime) -> DimmingCommand | None:
-        if self._heard_at is None:
-            self._heard_at = now
-        if self._heartbeat_s is None or now - self._heard_at <= self._heartbeat_s:
+        silent_s = self.silent_s(now)
+        if self._heartbeat_s is None or silent_s is None or silent_s <= self._heartbeat_s:
             self._silent = None
         elif self._silent is None:
             reason = f"no heartbeat for {self._heartbeat_s:g} s"
             self._silent = DimmingCommand(DimmingSource.FAIL_SAFE, None, reason, "site-gateway", at)
         return self._silent
 
-    def _point_w(self, command: DimmingCommand) -> float:
-        # Never below the floor, whatever was asked: the law's, and the driver's.
-        return max(self.floor_w, (command.total_w or 0.0) / self.points)
+    def _total_w(self, command: DimmingCommand) -> float:
+        # Never below the minimum, whatever was asked: the law's, and the drivers'.
+        return max(self.minimum_w, command.total_w or 0.0)
+
+
+def _is_within(points_w: Sequence[float], state: DimmingState) -> bool:
+    if state.total_w is None or sum(points_w) > state.total_w:
+        return False
+    return state.point_w is None or max(points_w, default=0.0) <= state.point_w

@@ -3,17 +3,19 @@
 Pure. Off unless the site file says otherwise. Every fuse bears an overload for a while (inverse
 time, `fuse_curves`); where a machine starts for some seconds it is kinder to let it than to cut
 every car. The allowance only delays cuts: nothing ever rises into it. While a meter is silent
-there is none.
+there is none, and at a start none until the model has cooled: who starts again and again would
+else give it away each time, and nobody knows how warm the fuse is.
 
 Currents A RMS per phase, instants monotonic seconds.
 """
 
 from load_balancer.fuse_curves import FuseCurve, ThermalBudget
 from load_balancer.phases import PhaseCurrents
-from site_config.model import Allowance, Curve
+from site_config.circuits import Allowance, Curve
 
 BUDGET_SHARE = 0.3
-"""Of the time to trip, as the model has it, that may be used up."""
+"""Of the time to trip, as the model has it, that may be used up: the model begins cold, and a
+device that was loaded has less than a third of that left at worst (`fuse_curves`)."""
 COOLED_SHARE = 0.1
 """Once used up, there is an allowance again when the model has cooled to this."""
 LONGEST_STEP_S = 5.0
@@ -28,8 +30,8 @@ class FuseAllowance:
     def __init__(self, ratings_a: tuple[float, float, float], config: Allowance) -> None:
         self._extra_a = [rating_a * config.excess for rating_a in ratings_a]
         curve_of = CURVES[config.curve]
-        self._budgets = [ThermalBudget(curve_of(rating_a)) for rating_a in ratings_a]
-        self._is_spent = [False, False, False]
+        self._budgets = [ThermalBudget(curve_of(a).at_earliest(), BUDGET_SHARE) for a in ratings_a]
+        self._is_spent = [True, True, True]
         self._seen_at: float | None = None
 
     def extra_a(self, measured: PhaseCurrents | None, now: float) -> PhaseCurrents:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 QUARTER_S = 900.0
-LEAST_REST_S = 60.0
-"""Nearer to its end the rest of a quarter counts as so long: no leap in the last seconds."""
+LAST_S = 60.0
+"""Nearer to its end a quarter's limit only falls: no leap in the last seconds."""
 LONGEST_GAP_S = 10.0
 """Between two readings; in a longer one the limit's own power, or more, is taken to have flowed."""
 STEADY_S = 10.0
@@ -96,10 +96,15 @@ class QuarterHour:
         """
         assert self._counted_to is not None
         rest_s = QUARTER_S - (self._counted_to - self.begins_at).total_seconds()
-        power_w = max(0.0, self.rest_wh * 3600 / max(rest_s, LEAST_REST_S))
+        told_a, is_last = self._told_a, rest_s < LAST_S
+        shortest_s = LAST_S if told_a is None else 1.0
+        power_w = max(0.0, self.rest_wh * 3600 / max(rest_s, shortest_s))
         exact_a = power_w / (3 * self._voltage_v)
-        told_a = self._told_a
-        if told_a is None or exact_a < told_a - STEP_A or now - self._told_at >= STEADY_S:
+        if told_a is None or exact_a < told_a - STEP_A * (not is_last):
+            is_new = True
+        else:
+            is_new = not is_last and now - self._told_at >= STEADY_S
+        if is_new:
             self._told_a, self._told_at = exact_a // STEP_A * STEP_A, now
         assert self._told_a is not None
         return self._told_a

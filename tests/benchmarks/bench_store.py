@@ -27,8 +27,9 @@ from gateway.batches import Delivery
 from gateway.bodies import serialize_event
 from gateway.events import EventType, MeterValue, SampledValue, TransactionChanged
 from gateway.outbox import Outbox
-from gateway.records import Enqueue, OutboxRow, Thin, Write
+from gateway.records import OutboxRow
 from gateway.thinning import LaneThinning
+from gateway.writes import Enqueue, Thin, Write
 
 NOW = datetime.now(UTC)
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -24,7 +24,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from gateway.adapters.csms import CsmsServer, StationConnection
 from gateway.ocpp.frames import Call, Payload
-from site_config.model import Csms, Evse, Station
+from site_config.links import Csms
+from site_config.stations import Evse, Station
 
 RETRY_S = 1
 

@@ -51,6 +51,8 @@ PAYLOAD = orjson.dumps(
         "meterValue": [{"timestamp": "2026-01-01T00:00:00Z", "sampledValue": SAMPLES}],
     }
 )
+METER_START_WH = 37_027
+"""Just below what the samples say over all phases."""
 _HEAD, _TAIL = PAYLOAD.split(b"4711")
 _BETWEEN, _SAMPLES = _TAIL.split(b"2026-01-01T00:00:00Z")
 TEXT, PING, PONG = 0x81, 0x89, 0x8A
@@ -246,7 +248,12 @@ class Station(asyncio.Protocol):
         now = datetime.now(UTC).isoformat()
         status = {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"}
         await self.call("StatusNotification", status)
-        start = {"connectorId": 1, "idTag": f"TAG-{self.number}", "meterStart": 0, "timestamp": now}
+        start = {
+            "connectorId": 1,
+            "idTag": f"TAG-{self.number}",
+            "meterStart": METER_START_WH,
+            "timestamp": now,
+        }
         answer = await self.call("StartTransaction", start)
         assert answer["idTagInfo"]["status"] == "Accepted", answer
         self.transaction = answer["transactionId"]

@@ -26,13 +26,14 @@ from gateway.errors import CallRefused, StoreFailed, Unavailable
 from gateway.events import AuthorizationStatus, Booted, IdToken, IdTokenInfo
 from gateway.ocpp.codec import codec_for
 from gateway.outbox import Outbox
-from gateway.records import Enqueue, KnownToken
+from gateway.records import KnownToken
 from gateway.registration import BackOff, Registration
 from gateway.restocking import Restocking
 from gateway.slots import SlotTable
 from gateway.station_events import Surroundings, answer_station
 from gateway.status_board import StatusBoard
 from gateway.transactions import TransactionBooks
+from gateway.writes import Enqueue
 from site_config.model import Site
 
 T0 = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)

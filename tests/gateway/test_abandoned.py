@@ -42,6 +42,7 @@ class Watch:
         self.abandoned = Abandoned(
             Patience(600, 86_400),
             running=lambda: self.running,
+            running_at=lambda station: [t for t in self.running if t.station_id == station],
             is_here=lambda _: self.is_here,
             is_in_site=lambda *_: self.is_in_site,
             now=0,

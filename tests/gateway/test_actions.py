@@ -31,11 +31,12 @@ from gateway.events import (
     RegistrationStatus,
     TransactionChanged,
 )
+from gateway.kept import Kept
 from gateway.maintenance import Maintenance
-from gateway.records import Kept, SaveAvailability
 from gateway.routes import Routes
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
+from gateway.writes import SaveAvailability
 from load_balancer.profiles import (
     ChargingProfile,
     ChargingSchedule,

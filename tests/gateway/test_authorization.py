@@ -10,8 +10,9 @@ from gateway.authorization import UPDATE_SIZE, Authorization, Policy, Source, Ve
 from gateway.commands import LocalListEntry, SendLocalList
 from gateway.events import AuthorizationStatus as Status
 from gateway.events import IdToken, IdTokenInfo
-from gateway.records import ForgetTokens, KnownToken, ReplaceLocalList, SaveToken
-from site_config.model import UnknownTokens
+from gateway.records import KnownToken
+from gateway.writes import ForgetTokens, ReplaceLocalList, SaveToken
+from site_config.links import UnknownTokens
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 CARD = IdToken("Card1", "ISO14443")

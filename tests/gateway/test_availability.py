@@ -4,7 +4,7 @@ import pytest
 
 from gateway.availability import Availability
 from gateway.commands import ChangeAvailability
-from gateway.records import SaveAvailability
+from gateway.writes import SaveAvailability
 
 NUMBERS = (1, 2, 3)
 

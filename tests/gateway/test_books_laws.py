@@ -14,9 +14,10 @@ from gateway.events import (
     SampledValue,
     TransactionChanged,
 )
-from gateway.records import Enqueue, Kept, SaveSetting, SaveTransaction
+from gateway.kept import Kept
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
+from gateway.writes import Enqueue, SaveSetting, SaveTransaction
 from site_config.model import Site
 
 T0 = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)

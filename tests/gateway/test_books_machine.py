@@ -21,8 +21,8 @@ from gateway.events import (
     SampledValue,
     TransactionChanged,
 )
-from gateway.records import Release
 from gateway.station_events import StopAtStation
+from gateway.writes import Release
 from tests.gateway.books_cloud import BILLING, CloudBooks, said
 from tests.gateway.books_world import CARD, T0, V16, V201, VERSIONS, World, at_once
 

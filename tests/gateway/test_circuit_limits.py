@@ -10,7 +10,9 @@ from gateway.operations import Caller, NotAllowed, NotFound
 from gateway.records import LimitSource
 from load_balancer.inputs import Ceiling
 from load_balancer.reasons import Rule
-from site_config.model import Circuit, Cloud, LimitWindow, Role, Site, SiteInfo
+from site_config.circuits import Circuit, LimitWindow
+from site_config.links import Cloud, Role
+from site_config.model import Site, SiteInfo
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 OPERATOR = Caller("tablet", Role.OPERATOR)

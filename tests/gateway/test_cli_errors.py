@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from gateway.adapters.store import open_store
 from gateway.cli import app
-from gateway.records import SaveTransaction, Transaction
+from gateway.records import Transaction
+from gateway.writes import SaveTransaction
 
 SITE = """
 site: {{id: one, name: One}}

@@ -23,25 +23,24 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
+from gateway.kept import Kept
 from gateway.ocpp.codec import codec_for
 from gateway.outbox import Outbox
-from gateway.records import (
-    Confirm,
-    CountAttempt,
-    Enqueue,
-    Kept,
-    MarkSent,
-    OutboxRow,
-    Quarantine,
-    SaveToken,
-    SaveTransaction,
-    Unreadable,
-)
+from gateway.records import OutboxRow, Unreadable
 from gateway.registration import BOOT_RETRY_S, BackOff, Registration
 from gateway.slots import SlotTable
 from gateway.station_events import StopAtStation, Surroundings
 from gateway.status_board import StatusBoard
 from gateway.transactions import TransactionBooks
+from gateway.writes import (
+    Confirm,
+    CountAttempt,
+    Enqueue,
+    MarkSent,
+    Quarantine,
+    SaveToken,
+    SaveTransaction,
+)
 from site_config.model import Site
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

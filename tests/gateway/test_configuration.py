@@ -10,8 +10,8 @@ from gateway.commands import (
     VariableRef,
 )
 from gateway.configuration import Configuration
-from gateway.records import SaveSetting
 from gateway.settings import SETTINGS
+from gateway.writes import SaveSetting
 
 HEARTBEAT = VariableRef("OCPPCommCtrlr", "HeartbeatInterval")
 

@@ -8,13 +8,14 @@ from gateway.dimming_desk import DimmingDesk, evidence_json
 from gateway.errors import StoreFailed
 from gateway.limiters import Limiters
 from gateway.operations import Caller, NotAllowed
-from gateway.records import DeleteDimming, ForgetEvidence, LogDimming, SaveDimming
 from gateway.site_state import SiteState
+from gateway.writes import DeleteDimming, ForgetEvidence, LogDimming, SaveDimming
 from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingSource
 from load_balancer.phases import PhaseCurrents
 from load_balancer.reasons import Rule
-from site_config.model import Role
+from site_config.grid_operator import GridOperator
+from site_config.links import Role
 from tests.load_balancer.plant import site
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -24,17 +25,18 @@ DSO = Caller("dso", Role.OPERATOR)
 class Bench:
     """A desk whose clock, disk and cars a test holds in its hands."""
 
-    def __init__(self, phases=("L1", "L2", "L3")):
+    def __init__(self, phases=("L1", "L2", "L3"), **operator):
         config = site(
             {"grid": {"rating_a": 100, "meter": "grid"}},
             {"S0": {"circuit": "grid", "evses": {1: {"phases": list(phases)}}}},
             {"grid": {}},
-        )
+        ).model_copy(update={"grid_operator": GridOperator(**operator)})
         self.state = SiteState.of(config, {("S0", 1): 1})
+        self.state.stations["S0"].is_connected = True
         self.evse = self.state.stations["S0"].evses[1]
         self.evse.transaction_id = "t"
         self.now, self.writes, self.lines, self.is_broken = 0.0, [], [], False
-        self.dimming = Dimming(1, 4200.0, None)
+        self.dimming = Dimming(config.grid_operator, 1)
         self.limiters = Limiters(config, (), self.dimming)
         self.desk = DimmingDesk(
             self.dimming,
@@ -100,6 +102,34 @@ async def test_the_floor_in_amperes_depends_on_the_phases_that_carry_it(phases, 
     assert ceiling.value_a == pytest.approx(limit_a, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("phases", "drawn", "limit_a"),
+    [
+        pytest.param(("L1", "L2", "L3"), None, 14.49, id="three phases, car unknown"),
+        pytest.param(("L1", "L2", "L3"), (30, 0, 0), 32, id="a car on one of three phases"),
+        pytest.param(("L2",), None, 32, id="one phase"),
+    ],
+)
+async def test_who_charges_alone_has_the_total_to_himself(phases, drawn, limit_a):
+    bench = Bench(phases)
+    bench.evse.measured = drawn and PhaseCurrents(*drawn)
+    await bench.dim(10_000)
+
+    (ceiling,) = bench.ceiling()
+
+    assert ceiling.rule is Rule.GRID_OPERATOR
+    assert ceiling.value_a == pytest.approx(limit_a, abs=0.01)
+
+
+async def test_who_is_exempt_is_neither_dimmed_nor_counted():
+    bench = Bench(exempt=["S0"])
+    bench.evse.measured, bench.evse.measured_at = PhaseCurrents(16, 16, 16), 0.0
+    await bench.dim()
+
+    assert bench.ceiling() == ()
+    assert bench.desk.status()["cars_w"] == 0
+
+
 async def test_what_was_done_is_kept_for_more_than_two_years():
     bench = Bench()
     bench.state.meters["grid"].reading = MeterReading(0.0, PhaseCurrents(50, 50, 50), 34_000.0)
@@ -116,7 +146,8 @@ async def test_what_was_done_is_kept_for_more_than_two_years():
     assert (told["source"], told["set_by"], told["reason"]) == ("rest", "dso", "full")
     assert bench.kept(ForgetEvidence)[0].before <= NOON - timedelta(days=2 * 366)
     assert bench.lines == [
-        "dimming.dimmed point_w=4200 before_w=none cars_w=11040 source=rest by=dso"
+        "dimming.dimmed total_w=4200 point_w=4200 before_total_w=none cars_w=11040 "
+        "source=rest by=dso"
     ]
 
 

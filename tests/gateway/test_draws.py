@@ -32,6 +32,14 @@ def test_nothing_is_told_before_something_was_drawn_and_a_gap_is_not_zero():
     assert [drawn_a for _, drawn_a in draws.points()] == [6.0, None, None, 0.0]
 
 
+def test_what_no_cable_carries_is_shown_as_much_and_does_no_harm():
+    draws = Draws()
+    draws.note(40_000.0, after(0))
+    draws.note(-40_000.0, after(1))
+
+    assert [drawn_a for _, drawn_a in draws.points()] == [3276.7, -3276.7]
+
+
 def test_a_clock_that_was_set_back_changes_nothing():
     draws = Draws()
     draws.note(6.0, after(10))

@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import StoreFailed
 from gateway.journal import COLUMNS, Journal, JournalEntry, JournalOf, answer, journal_json, moment
 from gateway.journal_book import JournalBook
-from gateway.records import AppendJournal, ForgetJournal
+from gateway.writes import AppendJournal, ForgetJournal
 from load_balancer.decision import Decision, Limit
 from load_balancer.inputs import EvseKey
 from load_balancer.reasons import Reason, Rule

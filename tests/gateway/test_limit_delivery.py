@@ -22,7 +22,7 @@ from load_balancer.profiles import (
     RateUnit,
     SchedulePeriod,
 )
-from site_config.model import ChargingRateUnit, Evse, Station
+from site_config.stations import ChargingRateUnit, Evse, Station
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SAFE_A = 6.0
@@ -100,6 +100,33 @@ def test_an_unchanged_limit_is_refreshed_long_before_it_falls():
     assert made.due(REFRESH_S - 1, NOON) is None
     assert made.next_timer() == REFRESH_S
     assert made.due(REFRESH_S, NOON) is not None
+
+
+def test_after_a_restart_the_limit_before_it_is_believed_until_another_is_taken_or_it_ended():
+    """Nothing is written down of it: the highest there is."""
+    made = delivery()
+    made.transaction_began("7")
+    made.went_on_without_us(0.0, None)
+    made.want(10.0)
+
+    assert made.believed_a(1.0) == 32.0
+    assert made.due(1.0, NOON) is not None
+    made.refused(1.5)
+    assert made.believed_a(3 * REFRESH_S - 0.1) == 32.0
+    assert made.believed_a(3 * REFRESH_S) == SAFE_A
+    assert made.due(100.0, NOON) is not None
+    made.accepted(100.5)
+    assert made.believed_a(100.5) == 10.0
+
+
+@pytest.mark.parametrize(("told_a", "believed_a"), [(10.0, 16.0), (30.0, 32.0), (0.0, 6.0)])
+def test_after_a_restart_it_is_what_was_written_down_and_a_rise_that_was_not(told_a, believed_a):
+    made = delivery()
+    made.transaction_began("7")
+
+    made.went_on_without_us(0.0, told_a)
+
+    assert made.believed_a(1.0) == believed_a
 
 
 def test_until_confirmed_the_higher_of_old_and_new_is_believed():

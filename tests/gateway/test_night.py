@@ -8,7 +8,7 @@ import pytest
 from gateway.authorization import CACHE_SIZE
 from gateway.errors import StoreFailed
 from gateway.night import Night
-from gateway.records import ForgetOld
+from gateway.writes import ForgetOld
 from site_config.model import Storage
 
 NIGHT = datetime(2026, 6, 1, 1, 30, tzinfo=UTC)

@@ -12,7 +12,7 @@ from gateway.operations import Caller, NotAllowed, NotFound
 from gateway.site_operations import SiteOperations
 from gateway.site_state import SiteState
 from load_balancer.inputs import EvseKey
-from site_config.model import Role
+from site_config.links import Role
 from tests.load_balancer.plant import site
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -30,15 +30,8 @@ from gateway.events import (
 )
 from gateway.lanes import LaneAsk, lane_of
 from gateway.outbox import Depth, Outbox
-from gateway.records import (
-    Confirm,
-    CountAttempt,
-    LaneBacklog,
-    MarkSent,
-    OutboxRow,
-    Quarantine,
-    SaveSetting,
-)
+from gateway.records import LaneBacklog, OutboxRow
+from gateway.writes import Confirm, CountAttempt, MarkSent, Quarantine, SaveSetting
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 V16, V201 = "ocpp1.6", "ocpp2.0.1"

@@ -1,11 +1,11 @@
 """A station's flash is written rarely: counted per day, and bounded for all that can wait."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from gateway.limit_delivery import LimitDelivery
-from gateway.profile_writes import BUDGET, WORN_RISE_INTERVAL_S, ProfileWrites
+from gateway.profile_writes import BUDGET, WORN_RISE_INTERVAL_S, ProfileWrites, kept_for
 from gateway.station_forms import StationForms
-from site_config.model import Evse, Station
+from site_config.stations import Evse, Station
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR_S = 3600.0
@@ -40,6 +40,46 @@ def test_what_left_is_counted_for_a_day_and_then_forgotten():
     assert writes.in_a_day(24 * HOUR_S) == 2
     assert writes.in_a_day(25 * HOUR_S) == 1
     assert writes.in_a_day(99 * HOUR_S) == 0
+
+
+def test_a_restart_goes_on_counting():
+    """Another monotonic clock, half an hour later by the site's."""
+    writes = ProfileWrites()
+    for hour in (0, 3, 3, 20):
+        writes.note(hour * HOUR_S)
+    kept = writes.to_keep("CP-01", 20 * HOUR_S, NOON)
+    after = ProfileWrites()
+
+    after.take_up(kept_for("CP-01", [kept]), 500.0, NOON + timedelta(minutes=30))
+    after.note(500.0)
+
+    assert after.in_a_day(500.0) == 5
+    assert after.in_a_day(500.0 + 5 * HOUR_S) == 4
+    assert after.in_a_day(500.0 + 8 * HOUR_S) == 2
+    assert after.in_a_day(500.0 + 25 * HOUR_S) == 0
+
+
+def test_what_was_counted_is_written_down_now_and_then():
+    writes = ProfileWrites()
+    assert writes.to_keep("CP-01", 600.0, NOON) is None
+    writes.note(600.0)
+
+    assert writes.to_keep("CP-01", 600.0, NOON) is not None
+    writes.note(601.0)
+    assert writes.to_keep("CP-01", 1199.0, NOON) is None
+    assert writes.to_keep("CP-01", 1200.0, NOON) is not None
+    assert writes.to_keep("CP-01", 1800.0, NOON) is None
+
+
+def test_a_clock_that_went_back_makes_no_count_last_longer():
+    writes = ProfileWrites()
+    writes.note(600.0)
+    kept = writes.to_keep("CP-01", 600.0, NOON)
+    after = ProfileWrites()
+
+    after.take_up(kept.value, 0.0, NOON - timedelta(days=9))
+
+    assert after.in_a_day(24 * HOUR_S) == 0
 
 
 def test_every_profile_that_leaves_counts():

@@ -13,9 +13,10 @@ from gateway.events import (
     SecurityEventOccurred,
     TransactionChanged,
 )
+from gateway.kept import Kept
 from gateway.ocpp.codec import codec_for
 from gateway.quarantine import EditRefused, document, edited
-from gateway.records import Kept, OutboxRow, Transaction, Unreadable
+from gateway.records import OutboxRow, Transaction, Unreadable
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
 from site_config.model import Site

@@ -17,8 +17,9 @@ from gateway.events import (
     SampledValue,
     TransactionChanged,
 )
-from gateway.records import Enqueue, OutboxRow, SaveSetting
+from gateway.records import OutboxRow
 from gateway.sampling import Sampling
+from gateway.writes import Enqueue, SaveSetting
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

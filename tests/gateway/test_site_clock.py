@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.records import SaveSetting
 from gateway.site_clock import LAST_SEEN, SiteClock
+from gateway.writes import SaveSetting
 
 T0 = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 YEAR_1970 = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.records import SaveSlot, Slot
+from gateway.records import Slot
 from gateway.slots import SlotConflict, SlotTable
+from gateway.writes import SaveSlot
 from site_config.model import Site
 
 

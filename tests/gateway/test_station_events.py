@@ -35,7 +35,8 @@ from gateway.events import (
     TimeTold,
     TransactionChanged,
 )
-from gateway.records import Enqueue, Kept, KnownToken, SaveToken
+from gateway.kept import Kept
+from gateway.records import KnownToken
 from gateway.slots import SlotTable
 from gateway.station_events import (
     AskStatus,
@@ -50,7 +51,9 @@ from gateway.station_events import (
     settle,
 )
 from gateway.transactions import TransactionBooks
-from site_config.model import Site, UnknownTokens
+from gateway.writes import Enqueue, SaveToken
+from site_config.links import UnknownTokens
+from site_config.model import Site
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 V16, V201 = "ocpp1.6", "ocpp2.0.1"

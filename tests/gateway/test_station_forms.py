@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.station_forms import Form, ModelKey, StationForms, StationModels
 from load_balancer.profiles import ProfilePurpose, RateUnit
-from site_config.model import Station
+from site_config.stations import Station
 
 TX, DEFAULT = ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT
 MODEL = ModelKey.of("Vendor", "Model", None)

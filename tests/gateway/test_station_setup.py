@@ -21,7 +21,7 @@ from gateway.errors import CallRefused, Unavailable
 from gateway.settings import MEASURANDS
 from gateway.station_setup import Wishes, set_up_station, tell_wishes
 from load_balancer.profiles import ProfilePurpose, RateUnit
-from site_config.model import Station
+from site_config.stations import Station
 
 V16, V201 = "ocpp1.6", "ocpp2.0.1"
 STATION = Station.model_validate(

@@ -13,9 +13,10 @@ from gateway.batches import Delivery
 from gateway.errors import StoreFailed
 from gateway.events import EventType, MeterValue, SampledValue, TransactionChanged
 from gateway.outbox import Depth, Outbox
-from gateway.records import Enqueue, OutboxRow, StoreSize
+from gateway.records import OutboxRow, StoreSize
 from gateway.site_state import StorageState
 from gateway.storage import IN_VAIN_S, MB, RESERVE_BYTES, Fill, StorageKeeping
+from gateway.writes import Enqueue
 from site_config.model import Storage
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -21,19 +21,12 @@ from gateway.events import (
     StatusChanged,
     TransactionChanged,
 )
+from gateway.kept import Kept
 from gateway.outcomes import OnRefusal, Outcome
-from gateway.records import (
-    Enqueue,
-    Kept,
-    MarkSent,
-    OutboxRow,
-    SaveSetting,
-    SaveTransaction,
-    SetAside,
-    Transaction,
-)
+from gateway.records import OutboxRow, Transaction
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
+from gateway.writes import Enqueue, MarkSent, SaveSetting, SaveTransaction, SetAside
 from site_config.model import Site
 
 T0 = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -900,7 +893,8 @@ def test_refused_token_of_a_running_transaction_must_be_stopped(status_word, aga
     outcome = judged(desk, number, IdTokenInfo(status_word), again=again)
 
     assert (outcome.stop is not None) is must_stop
-    assert [found.number for found in desk.books.refused()] == ([number] if must_stop else [])
+    assert [found.number for found in desk.books.refused("A")] == ([number] if must_stop else [])
+    assert desk.books.refused("B") == ()
 
 
 @pytest.mark.parametrize(
@@ -931,7 +925,7 @@ def test_refused_transaction_takes_what_the_cloud_allows_from_the_refusal_on(
 
     assert (outcome.stop is not None) is must_stop
     assert desk.books.is_held("A", 1) is is_held
-    assert bool(desk.books.refused()) is must_stop
+    assert bool(desk.books.refused("A")) is must_stop
 
 
 def test_energy_that_nobody_measures_is_not_given_after_a_refusal():

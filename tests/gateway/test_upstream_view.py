@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.events import EventType, IdToken, MetersSampled, TransactionChanged
-from gateway.records import Kept, OutboxRow, Transaction
+from gateway.kept import Kept
+from gateway.records import OutboxRow, Transaction
 from gateway.slots import SlotTable
 from gateway.transactions import TransactionBooks
 from gateway.upstream_view import NO_TOKEN, cloud_number, for_cloud, may_send

@@ -62,6 +62,8 @@ class Vehicle:
     conductors: tuple[int, ...] = (0, 1, 2)
     is_plugged: bool = True
     obeys: bool = True
+    is_full: bool = False
+    """Or sleeps: draws nothing, and its station says so while it offers current."""
 
 
 @dataclass
@@ -84,13 +86,21 @@ class Outlet:
     energy_wh: float = 0.0
     changes: int = 0
     last_told_a: float = 0.0
+    says_paused_wants: bool = True
+    """What it says of a vehicle that it offers nothing."""
 
     def draws(self):
         vehicle = self.vehicle
         current_a = min(vehicle.takes_a, self.accepted_a if vehicle.obeys else 99.0)
-        if not vehicle.is_plugged or current_a < 6:
+        if not vehicle.is_plugged or vehicle.is_full or current_a < 6:
             current_a = 0.0
         return PhaseCurrents(*[current_a * (phase in vehicle.conductors) for phase in range(3)])
+
+    def says_it_wants(self):
+        vehicle = self.vehicle
+        if self.followed_a < 6:
+            return vehicle.is_plugged and self.says_paused_wants
+        return vehicle.is_plugged and not vehicle.is_full
 
 
 class World:
@@ -105,15 +115,17 @@ class World:
         car_delay_s=0,
         base_a=(0, 0, 0),
         confirms_at_once=False,
+        answers_questions=True,
     ):
-        self.tree = CircuitTree(config)
+        self.config, self.tree = config, CircuitTree(config)
         self.balancer = Balancer(config)
         self.now = 1000.0
         self.base = {circuit.id: (0.0, 0.0, 0.0) for circuit in self.tree.circuits}
         self.base[self.tree.circuits[0].id] = base_a
         self.limits = {circuit.id: () for circuit in self.tree.circuits}
         self.meter_delay_s, self.car_delay_s = meter_delay_s, car_delay_s
-        self.confirms_at_once = confirms_at_once
+        self.confirms_at_once, self.answers_questions = confirms_at_once, answers_questions
+        self.asked = ()
         self.meter_works = True
         self.readings = deque()
         self.log: list[tuple[float, dict, Decision]] = []
@@ -125,6 +137,13 @@ class World:
     def wire(self, station, nodes):
         """Put an EVSE on other nodes than the site file says, or where it does not know."""
         self.outlet(station).nodes = nodes
+
+    def restart(self):
+        """Begin anew with a balancer that knows nothing; vehicles and stations go on."""
+        self.balancer = Balancer(self.config)
+        for outlet in self.outlets.values():
+            outlet.reported = outlet.reported_at = None
+        self.asked = ()
 
     def outlet(self, station):
         return self.outlets[EvseKey(station, 1)]
@@ -161,12 +180,14 @@ class World:
             waiting = [limit_a for _, limit_a in outlet.told]
             outlet.believed_a = max([outlet.followed_a, *waiting])
             outlet.energy_wh += sum(outlet.draws()) * 230 / 3600
-            if (self.now + number) % REPORT_S == 0 and outlet.is_reachable:
+            is_asked = self.answers_questions and outlet.key in self.asked
+            if ((self.now + number) % REPORT_S == 0 or is_asked) and outlet.is_reachable:
                 outlet.reported, outlet.reported_at = outlet.draws(), self.now
         flowing = self.currents()
         if self.meter_works:
             self.readings.append((self.now, flowing))
         decision = self.balancer.step(self.inputs(), self.now)
+        self.asked = decision.doubtful
         self.log.append((self.now, flowing, decision))
         for key, limit in decision.limits.items():
             outlet = self.outlets[key]
@@ -183,7 +204,8 @@ class World:
             EvseInput(
                 key=outlet.key,
                 is_reachable=outlet.is_reachable,
-                wants_current=outlet.vehicle.is_plugged,
+                wants_current=outlet.says_it_wants(),
+                has_transaction=outlet.vehicle.is_plugged,
                 believed_a=outlet.last_told_a
                 if self.confirms_at_once
                 else max(outlet.believed_a, outlet.last_told_a),

@@ -218,9 +218,9 @@ def test_a_full_vehicle_keeps_its_minimum_to_wake_up_as_long_as_there_is_room():
     full = {"wants_current": False, "has_transaction": True}
     steps = Steps(2, rating_a=40, meter=False, max_current_a=32)
 
-    with_room_a = steps.step(80, S1=full)
+    with_room_a = steps.step(140, S1=full)
     tight = Steps(2, rating_a=32, meter=False, max_current_a=32)
-    without_room_a = tight.step(80, S1=full)
+    without_room_a = tight.step(140, S1=full)
 
     assert with_room_a == [32, 6]
     assert without_room_a == [32, 0]
@@ -394,12 +394,14 @@ def test_while_a_meter_is_lost_who_was_paused_stays_paused():
 
 def test_while_a_meter_is_lost_no_full_vehicle_is_offered_anything_new():
     full = {"wants_current": False, "has_transaction": True}
+    refused = full | {"ceilings": (Ceiling(Rule.CLOUD_PROFILE, 0),)}
     steps = Steps(on_loss="hold", reading_a=0.0)
-    steps.step(30, S1=IDLE)
+    assert steps.step(100, S1=full) == [32, 6]
+    steps.step(S1=refused)
     steps.reading_a = None
-    steps.step(30, S1=IDLE)
+    steps.step(S1=refused)
 
-    assert steps.step(30, S1=full) == [steps.told_a[TWO[0]], 0]
+    assert steps.step(30, S1=full) == [32, 0]
 
 
 def test_limits_rise_only_beside_the_most_that_others_were_seen_to_draw():

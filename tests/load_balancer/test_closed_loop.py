@@ -81,6 +81,35 @@ def test_a_jump_of_the_base_load_is_cut_in_the_next_step_and_settles(delay, coun
     assert all(outlet.changes <= 3 for outlet in world.outlets.values())
 
 
+QUESTION_S = 5
+"""Until a station has been asked what it draws, and the answer has been acted upon."""
+
+
+@settings(max_examples=8, deadline=None)
+@given(delays, st.integers(0, 14))
+def test_a_second_jump_is_cut_too_though_the_first_cut_hides_it(delay, after_s):
+    """Where vehicles follow their cut in the second of the next jump, the meter stands still."""
+    world = settled(World(one_circuit(3), base_a=(10, 10, 10), **delay))
+    world.base["grid"] = (30, 10, 10)
+    world.run(after_s)
+    world.base["grid"] = (42, 10, 10)
+    jumped_at = world.now
+
+    world.run(60)
+
+    reaction_s = 2 * delay["meter_delay_s"] + delay["station_delay_s"] + delay["car_delay_s"]
+    assert world.most_a(jumped_at + reaction_s + QUESTION_S) <= RATING_A
+
+
+def test_nobody_is_asked_what_he_draws_unless_an_overload_lasts():
+    world = settled(World(one_circuit(3), base_a=(10, 10, 10), station_delay_s=1))
+    world.base["grid"] = (30, 10, 10)
+
+    world.run(60)
+
+    assert not any(decision.doubtful for _, _, decision in world.log)
+
+
 @settings(max_examples=8, deadline=None)
 @given(delays, st.integers(2, 5), st.integers(5, 30))
 def test_a_drop_of_the_base_load_only_raises_and_is_used(delay, count, drop_a):
@@ -234,6 +263,47 @@ def test_more_cars_than_current_take_turns_and_nobody_waits_for_ever():
     assert world.most_a(0) <= 13
 
 
+@pytest.mark.parametrize("says_paused_wants", [True, False], ids=["held back", "wants nothing"])
+def test_whatever_is_said_of_paused_cars_they_take_turns(says_paused_wants):
+    world = World(one_circuit(3, rating_a=13, meter=False))
+    for outlet in world.outlets.values():
+        outlet.says_paused_wants = says_paused_wants
+
+    world.run(int(6 * SLICE_S))
+
+    energies_wh = [outlet.energy_wh for outlet in world.outlets.values()]
+    assert min(energies_wh) > 0.6 * max(energies_wh)
+
+
+@pytest.mark.parametrize("says_paused_wants", [True, False], ids=["held back", "wants nothing"])
+def test_a_full_car_on_a_full_site_is_left_alone_but_for_a_question(says_paused_wants):
+    """After an hour; it takes nobody's turn meanwhile."""
+    world = World(one_circuit(4, rating_a=18, meter=False))
+    full = world.outlet("S0")
+    full.says_paused_wants = says_paused_wants
+    settled(world, 1200)
+    full.vehicle.is_full = True
+
+    world.run(2 * 3600)
+
+    assert full.changes <= 6
+    offered_s = sum(decision.limits[full.key].limit_a > 0 for _, _, decision in world.log[-7200:])
+    assert 50 < offered_s < 300
+    assert max(outlet.changes for outlet in world.outlets.values()) <= 12
+
+
+def test_a_sleeping_car_on_a_full_site_is_woken():
+    world = World(one_circuit(4, rating_a=18, meter=False))
+    sleeper = world.outlet("S0")
+    sleeper.vehicle.is_full = True
+    world.run(1200)
+    sleeper.vehicle.is_full = False
+
+    world.run(2400)
+
+    assert sleeper.energy_wh > 0
+
+
 def test_a_station_that_does_not_obey_costs_others_current_but_never_the_fuse():
     world = settled(World(one_circuit(3), base_a=(5, 5, 5)))
     world.outlet("S0").vehicle.obeys = False
@@ -293,6 +363,27 @@ def test_the_feeder_of_a_tree_is_kept_like_the_root():
     assert world.limits_a() == {"G0": 16, "G1": 16, "Y0": 32}
     assert world.most_a(0, "garage") <= 32
     assert world.most_a(0) <= 100
+
+
+def test_a_restart_pauses_nobody_and_is_over_in_seconds():
+    """Though at first the meter cannot tell our own vehicles from the building."""
+    world = settled(World(one_circuit(2, rating_a=28), base_a=(9, 9, 9)))
+    before_a = world.limits_a()
+    restarted_at = world.now
+
+    world.restart()
+    world.run(30)
+
+    told = [
+        limit.limit_a
+        for at, _, decision in world.log
+        if at > restarted_at
+        for limit in decision.limits.values()
+    ]
+    assert before_a == {"S0": 9.5, "S1": 9.5}
+    assert min(told) >= 6
+    assert min(world.limits_a().values()) >= 9
+    assert world.most_a(restarted_at) <= 28
 
 
 def test_an_operators_limit_holds_at_once_and_its_end_is_followed_slowly():

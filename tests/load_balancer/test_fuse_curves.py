@@ -1,6 +1,6 @@
 """What fuses and breakers bear, and how the model of them forgets."""
 
-from math import inf
+from math import exp, inf
 
 import pytest
 from hypothesis import given
@@ -30,15 +30,32 @@ def test_a_curve_passes_through_the_points_of_its_norm(
     assert curve.trips_after_s(multiple * curve.rating_a) == pytest.approx(after_s)
 
 
-@pytest.mark.parametrize(
-    ("rating_a", "conventional_s"), [(16, 3600), (63, 3600), (100, 7200), (250, 10800)]
-)
-def test_a_larger_gg_fuse_has_a_longer_conventional_time(
-    rating_a: float, conventional_s: float
-) -> None:
-    just_above = FuseCurve.gg(rating_a).trips_after_s(1.2501 * rating_a)
+@pytest.mark.parametrize("curve", [FuseCurve.gg(63), FuseCurve.mcb_b(16).at_earliest()])
+def test_no_body_that_passes_the_first_two_points_trips_earlier(curve: FuseCurve) -> None:
+    """One that sheds some of its heat more slowly: two time constants, fitted to the same gate."""
+    (holds, _), (gate, gate_s), *_ = curve.points
 
-    assert just_above == pytest.approx(conventional_s, rel=0.01)
+    def rise(multiple: float, after_s: float, constant_s: float) -> float:
+        fast, slow = (1 - exp(-after_s / s) for s in (constant_s, 20 * constant_s))
+        return multiple**2 * (0.7 * fast + 0.3 * slow) / holds**2
+
+    constants_s = [n / 100 for n in range(1, 5000)]
+    constant_s = min(constants_s, key=lambda s: abs(rise(gate, gate_s, s) - 1))
+    for multiple in (1.3, 1.45, 1.6, 1.8):
+        earliest_s = curve.trips_after_s(multiple * curve.rating_a)
+        assert rise(multiple, earliest_s, constant_s) <= 1.001
+
+
+@pytest.mark.parametrize(
+    ("curve", "after_s"),
+    [
+        pytest.param(FuseCurve.gg(63), 27.4, id="gG"),
+        pytest.param(FuseCurve.mcb_b(63).at_earliest(), 4.28, id="MCB at the earliest"),
+        pytest.param(FuseCurve.mcb_b(63), 293, id="MCB along the line"),
+    ],
+)
+def test_what_is_borne_at_1_45(curve: FuseCurve, after_s: float) -> None:
+    assert curve.trips_after_s(1.45 * 63) == pytest.approx(after_s, rel=0.01)
 
 
 @pytest.mark.parametrize("rating_a", [16, 63, 160])

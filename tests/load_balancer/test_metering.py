@@ -8,7 +8,7 @@ from load_balancer.decision import MeterBack, MeterLost
 from load_balancer.inputs import MeterReading
 from load_balancer.metering import GOOD_READINGS, Draws, MeteredCircuit
 from load_balancer.phases import PhaseCurrents
-from site_config.model import Meter, OnLoss
+from site_config.meters import Meter, OnLoss
 
 METER = Meter(model="eastron-sdm630", url="tcp://127.0.0.1:5020")
 REPORT_S = 10

@@ -233,7 +233,7 @@ def test_a_lost_station_raises_nobody(history, key, is_forgotten):
     wanted = {evse.key for evse in story.inputs.evses if evse.wants_current and evse.is_reachable}
     others = tuple(evse for evse in story.inputs.evses if evse.key != key)
     last = next(evse for evse in story.inputs.evses if evse.key == key)
-    lost = () if is_forgotten else (replace(last, is_reachable=False),)
+    lost = () if is_forgotten else (last._replace(is_reachable=False),)
 
     story.now += 1.0
     after = story.step(replace(story.inputs, evses=others + lost)).limits

@@ -27,8 +27,8 @@ PATIENCE_S = 20.0
 class HandClock:
     """The clock on everybody's wall, which the test turns; time-outs go on in real time."""
 
-    def __init__(self):
-        self.began = datetime.now(UTC)
+    def __init__(self, began=None):
+        self.began = began or datetime.now(UTC)
         self.now = 0.0
         self.skipped_s = 0.0
 
@@ -219,12 +219,15 @@ def site_of(cloud, stations=None, **changes):
 
 @pytest.fixture
 async def depot_of(tmp_path):
-    """`async with depot_of("ocpp1.6") as depot`: a running site before a cloud of that version."""
+    """`async with depot_of("ocpp1.6") as depot`: a running site before a cloud of that version.
+
+    `began` is the time on its wall at first; None: that of the machine.
+    """
 
     @asynccontextmanager
-    async def running(cloud_version, *, evse_count=3, options=None, **changes):
+    async def running(cloud_version, *, evse_count=3, options=None, began=None, **changes):
         behaviour = CloudBehaviour(evse_count=evse_count)
-        clock = HandClock()
+        clock = HandClock(began)
         strict = Cloud(protocols=[cloud_version], behaviour=behaviour, wall_clock=clock.wall)
         async with strict as cloud:
             depot = Depot(site_of(cloud, **changes), cloud, tmp_path / "data", clock)

@@ -18,11 +18,11 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.adapters.store import open_store
 from gateway.app import DATABASE, run
-from gateway.records import SaveSetting
 from gateway.simulation.cloud import Cloud
 from gateway.simulation.cloud_answers import CloudBehaviour
 from gateway.simulation.instants import write_instant
 from gateway.simulation.samples import Sample, meter_value_16, meter_value_201
+from gateway.writes import SaveSetting
 from site_config.model import Site
 
 PATIENCE_S = 600.0

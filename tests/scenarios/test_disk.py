@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 import pytest
 
 from gateway.errors import StoreFailed
-from gateway.records import SaveSetting
 from gateway.simulation.cars import Car
+from gateway.writes import SaveSetting
 
 DATABASE = "gateway.db"
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.operations import Caller
 from gateway.simulation.cars import Car
 from gateway.simulation.quirks import Quirks
-from site_config.model import Role
+from site_config.links import Role
 from tests.scenarios.cloud_words import VERSIONS, heard, is_blameless, words_of
 from tests.scenarios.conftest import PATIENCE_S
 

@@ -98,6 +98,33 @@ async def test_a_building_above_the_fuse_cuts_the_cars_with_the_next_reading(dep
         assert (reason.rule, reason.circuit) == ("fuse", "grid")
 
 
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+async def test_while_an_overload_lasts_the_station_is_asked_what_it_draws(depot_of, version):
+    grid = Grid()
+    async with (
+        SimulatedMeter(meter_model("eastron-sdm630"), grid.values) as meter,
+        depot_of("ocpp1.6", **with_meter(meter)) as depot,
+    ):
+        bench = await depot.station("CP-01", version)
+        await depot.set_up(bench)
+        grid.benches.append(bench)
+        await bench.charge(Car(max_current_a=32, reaction_s=30))
+        await live(bench, depot, lambda: bench.limit_a() >= 16, speed=5)
+
+        def was_asked():
+            return any(
+                payload.get("requestedMessage") == "MeterValues"
+                for action, payload in bench.station.commands_heard
+                if action == "TriggerMessage"
+            )
+
+        assert not was_asked()
+
+        grid.base_a = 63.0 - 8.0
+
+        await live(bench, depot, was_asked)
+
+
 async def test_a_lost_meter_means_the_safe_current_and_its_return_a_slow_rise(depot_of):
     grid = Grid()
     async with (

@@ -388,7 +388,7 @@ async def test_what_the_cloud_refused_is_stopped_when_its_station_returns(
         depot.cloud.behaviour.verdicts["STOLEN"] = "Blocked"
         await depot.cloud.come_back()
         await depot.registered()
-        await depot.until(depot.gateway.parts.books.refused)
+        await depot.until(lambda: depot.gateway.parts.books.refused("CP-01"))
         if has_restarted:
             await depot.stop()
             await depot.start_again()

@@ -9,7 +9,7 @@ from gateway.records import LimitSource
 from gateway.simulation.cars import Car
 from gateway.simulation.quirks import Quirks
 from gateway.station_forms import ModelKey
-from site_config.model import Role
+from site_config.links import Role
 
 ONE = {"CP-01": {"circuit": "grid", "safe_current_a": 6, "evses": {1: {}}}}
 

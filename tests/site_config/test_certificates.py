@@ -66,6 +66,14 @@ def test_certificates(made, files, found):
 
 
 @pytest.mark.parametrize(
+    ("section", "path"),
+    [
+        ('meters:\n  grid: {model: sunspec, url: "URL"}\n', "meters.grid.url"),
+        ('grid_operator:\n  input: {url: "URL"}\n', "grid_operator.input.url"),
+    ],
+    ids=["meter", "contact"],
+)
+@pytest.mark.parametrize(
     ("ca", "certificate", "key", "found"),
     [
         pytest.param("one.pem", "two.pem", "two.key", 0, id="sound"),
@@ -74,12 +82,14 @@ def test_certificates(made, files, found):
         pytest.param("one.pem", "gone.pem", "gone.key", 1, id="no certificate"),
     ],
 )
-def test_certificates_of_a_meter_behind_tls(made, ca, certificate, key, found):
+def test_certificates_of_a_modbus_device_behind_tls(
+    made, section, path, ca, certificate, key, found
+):
     url = f"tls://h?ca={made / ca}&certificate={made / certificate}&key={made / key}"
-    meter = f'meters:\n  grid: {{model: sunspec, url: "{url}"}}\n'
-    text = SITE.replace("circuits:", f"{meter}circuits:").replace("  tls_ca: CA\n", "")
+    section = section.replace("URL", url)
+    text = SITE.replace("circuits:", f"{section}circuits:").replace("  tls_ca: CA\n", "")
     text = text.replace("  tls:\n    certificate: CERTIFICATE\n    key: KEY\n", "  path: /ocpp\n")
 
     mistakes = prove_certificates(parse_site(text, {}))
 
-    assert [mistake.path for mistake in mistakes] == ["meters.grid.url"] * found
+    assert [mistake.path for mistake in mistakes] == [path] * found

@@ -333,3 +333,53 @@ def test_a_contract_above_the_rating_is_told():
     _, warnings = proof_of(("rating_a: 63}", "rating_a: 63, contract_a: 64}"))
 
     assert [warning.path for warning in warnings] == ["circuits.garage.contract_a"]
+
+
+def dimmed(section):
+    return proof_of(text=f"{CLEAN}grid_operator: {section}\n")
+
+
+@pytest.mark.parametrize(
+    ("section", "paths"),
+    [
+        ("{}", []),
+        ("{floor_w: 4000}", [f"stations.CP-01.evses.{n}.min_current_a" for n in (1, 2)]),
+        # Two points keep 1400 + 0.8 * 1400 = 2520 W together, and one car needs 4140 W.
+        (
+            "{floor_w: 1400, minimum: together, exempt: [CP-02]}",
+            [f"stations.CP-01.evses.{n}.min_current_a" for n in (1, 2)],
+        ),
+        ("{minimum: together}", ["stations.CP-02.evses.1.max_current_a"]),
+        ("{minimum: together, exempt: [CP-02]}", []),
+        ("{exempt: [CP-01, CP-02]}", ["grid_operator"]),
+    ],
+)
+def test_what_dimming_would_mean_for_each_charge_point_is_told(section, paths):
+    errors, warnings = dimmed(section)
+
+    assert errors == []
+    assert [warning.path for warning in warnings] == paths
+
+
+def test_an_exempt_station_must_be_there():
+    errors, _ = dimmed("{exempt: [CP-2]}")
+
+    assert [error.path for error in errors] == ["grid_operator.exempt.0"]
+    assert "did you mean" in errors[0].advice
+
+
+def test_a_serial_port_that_is_to_run_at_two_speeds_is_refused():
+    errors, _ = proof_of(
+        ("tcp://127.0.0.1:502", "rtu:///dev/ttyUSB0?baudrate=9600"),
+        text=f"{CLEAN}grid_operator: {{input: {{url: 'rtu:///dev/ttyUSB0?baudrate=19200'}}}}\n",
+    )
+
+    assert [error.path for error in errors] == ["grid_operator.input.url"]
+    assert "19200 8N1" in errors[0].message and "9600 8N1" in errors[0].message
+
+
+@pytest.mark.parametrize("scheme", ["tcp://h", "rtutcp://h", "tls://h", "rtu:///dev/ttyUSB0"])
+def test_a_contact_may_be_where_a_meter_may_be(scheme):
+    errors, _ = dimmed(f"{{input: {{url: '{scheme}'}}}}")
+
+    assert errors == []

@@ -31,6 +31,18 @@ def test_tree_shows_circuits_meters_stations_and_evses(text):
     assert tree.index("garage") < tree.index("CP-01") < tree.index("CP-02")
 
 
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("{}", "may dim 3 charge points to 4200 W each, 12600 W together"),
+        ("{minimum: together}", "may dim 3 charge points to 10500 W together"),
+        ("{exempt: [CP-02]}", "may dim 1 charge point to 4200 W each, 4200 W together"),
+    ],
+)
+def test_how_far_the_grid_operator_may_dim_is_drawn(example, section, line):
+    assert line in drawn(parse_site(f"{example}\ngrid_operator: {section}\n", {}))
+
+
 def test_sums_of_safe_currents_stand_beside_the_rating(text):
     tree = drawn(parse_site(text, {}))
 

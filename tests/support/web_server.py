@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from gateway.adapters.web import Desk, serve
-from site_config.model import Web
+from site_config.links import Web
 
 
 @contextlib.asynccontextmanager

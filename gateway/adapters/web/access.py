@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from gateway.adapters.web.guesses import Guesses
 from gateway.operations import Caller
-from site_config.model import Role, Token
+from site_config.links import Role, Token
 
 COOKIE = "site_gateway"
 COOKIE_LIFE = timedelta(days=90)

@@ -35,7 +35,7 @@ from gateway.recording import as_recording
 from gateway.records import LimitSource
 from gateway.trace import CLOUD
 from load_balancer.limiters.dimming import DimmingSource
-from site_config.model import Role
+from site_config.links import Role
 
 MAX_ROWS = 10_000
 """Most rows of the outbox in one answer."""
@@ -285,7 +285,7 @@ async def release(dimming: GridOperatorDesk, caller: Operator) -> None:
 
 @api.post("/grid-operator/heartbeat", tags=["grid operator"], status_code=204, responses=FORBIDDEN)
 async def heartbeat(dimming: GridOperatorDesk, caller: Operator) -> None:
-    """Tell that whoever dims can be heard; without it the charge points fall to their floor."""
+    """Tell that whoever dims can be heard; without it the charge points fall to their minimum."""
     dimming.heard(caller)
 
 

@@ -20,7 +20,7 @@ from gateway.adapters.web.page_messages import MessagesPanel
 from gateway.adapters.web.page_outbox import OutboxPanel
 from gateway.adapters.web.page_wish import WishDialog
 from gateway.operations import Caller
-from site_config.model import Role
+from site_config.links import Role
 
 STATIC = Path(__file__).parent / "static"
 LIVE_KEY = "live"

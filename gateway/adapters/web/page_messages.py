@@ -10,7 +10,7 @@ from gateway.adapters.web.access import may
 from gateway.adapters.web.desk import Desk
 from gateway.adapters.web.elements import MessageTrace
 from gateway.operations import Caller, TraceEntry, TraceQuery
-from site_config.model import Role
+from site_config.links import Role
 
 REFRESH_S = 1.0
 SEARCH_AGAIN_S = 5.0

@@ -16,7 +16,7 @@ from gateway.errors import StoreFailed
 from gateway.exports import event_in_words
 from gateway.operations import Caller, NotAllowed, NotFound
 from gateway.records import OutboxRow, QuarantinedRow
-from site_config.model import Role
+from site_config.links import Role
 
 REFRESH_S = 2.0
 MOST_ROWS = 50

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gateway.adapters.web.desk import Desk
 from gateway.errors import GatewayError
 from site_config.addresses import host_and_port
-from site_config.model import Web
+from site_config.links import Web
 
 if TYPE_CHECKING:
     from gateway.adapters.web.uvicorn_server import GuestServer

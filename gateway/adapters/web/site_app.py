@@ -18,7 +18,7 @@ from gateway.adapters.web.door import Door, door
 from gateway.adapters.web.live import REFRESH_S, Live
 from gateway.adapters.web.page import LIVE_KEY, STATIC, shell
 from gateway.adapters.web.refusals import speak_plainly
-from site_config.model import Web
+from site_config.links import Web
 
 DESCRIPTION = """\
 State and limits of one charging site. Send `Authorization: Bearer TOKEN` with a token of the

@@ -11,7 +11,7 @@ import uvicorn
 
 from gateway.adapters.web.desk import Desk
 from gateway.adapters.web.site_app import build
-from site_config.model import Web
+from site_config.links import Web
 
 GRACE_S = 1
 """How long requests may still run when we stop."""

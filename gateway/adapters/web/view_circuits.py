@@ -75,8 +75,10 @@ def _dimming(status: Mapping[str, Any], clock: Clock) -> dict[str, str]:
     begun = time_of_day(datetime.fromisoformat(status["since"]), clock)
     source = SOURCES.get(status["source"], "")
     why = f" ({status['reason']})" if status["reason"] else ""
-    each = f"{status['limit_w'] / 1000:.1f} kW for each charge point"
-    return {"text": f"grid operator: {each} {source} since {begun}{why}{proof}", "tone": "warn"}
+    total = f"{status['total_w'] / 1000:.1f} kW for all charge points"
+    each = f"{status['floor_w'] / 1000:.1f} kW for each charge point"
+    how_much = total if status["limit_w"] is None else each
+    return {"text": f"grid operator: {how_much} {source} since {begun}{why}{proof}", "tone": "warn"}
 
 
 def _phases(circuit: CircuitState) -> list[dict[str, Any]]:

@@ -138,7 +138,7 @@ def _details(station: StationState, evse: EvseState, clock: Clock) -> list[list[
         ["Model", ", ".join(filter(None, (model, station.firmware))) or "not told yet"],
         ["Protocol", station.protocol or "never connected"],
         ["In the cloud", f"EVSE {evse.cloud_evse}"],
-        ["Phases", ", ".join(phase or "not known yet" for phase in evse.phases)],
+        ["Phases", _phases(evse, clock)],
     ]
     if evse.transaction_id:
         details.append(["Transaction", evse.transaction_id])
@@ -147,8 +147,31 @@ def _details(station: StationState, evse: EvseState, clock: Clock) -> list[list[
         if evse.started_at:
             length = duration(_whole_minutes(clock.utc - evse.started_at))
             details.append(["Started", f"{time_of_day(evse.started_at, clock)} ({length} ago)"])
-    details.extend(["Odd", note] for note in list(station.notes)[-3:])
+    details.extend(["Odd", note] for note in station.notes[-3:])
     return details
+
+
+def _phases(evse: EvseState, clock: Clock) -> str:
+    """Say on which phases it sits, and how that is known.
+
+    >>> from datetime import UTC, datetime
+    >>> from zoneinfo import ZoneInfo
+    >>> from gateway.records import FoundPhases
+    >>> noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    >>> clock = Clock(0.0, noon, ZoneInfo("Europe/Berlin"))
+    >>> found = FoundPhases("CP-01", 1, (("L2", "L1", "L3"), ("L2", "L3", "L1")), noon, "", "", 1.0)
+    >>> _phases(EvseState(1, ("L2", None, None), found_phases=found), clock)
+    'L2, not known yet, not known yet: found at the meter, 14:00'
+    """
+    text = ", ".join(phase or "not known yet" for phase in evse.phases)
+    found = evse.found_phases
+    if found is None:
+        return text
+    when = time_of_day(found.found_at, clock)
+    if found.in_sight_at is not None:
+        return f"{text}: found at the meter, {when}"
+    phases = ", ".join(phase or "not known" for phase in found.phases)
+    return f"counts on every phase until the meter shows again: {phases}, as found {when}"
 
 
 def _whole_minutes(length: timedelta) -> timedelta:

@@ -26,21 +26,23 @@ from gateway.quarantine_edits import mended
 from gateway.records import (
     CircuitLimit,
     LimitSource,
-    LogDimming,
     OutboxRow,
     QuarantinedRow,
     QuarantineEdit,
     Transaction,
-    Write,
 )
 from gateway.site_state import EvseState, HistoryPoint, LimiterAtWork, SiteState
 from gateway.trace_search import wanted
+from gateway.writes import LogDimming, Write
 from load_balancer.decision import Turn
 from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.limiters.dimming import Dimming, DimmingEvidence
 from load_balancer.phases import ZERO, PhaseCurrents
 from load_balancer.reasons import Reason, Rule
-from site_config.model import Role, Site
+from site_config.circuit_tree import dimmed_feeds
+from site_config.grid_operator import GridOperator
+from site_config.links import Role
+from site_config.model import Site
 
 NOW = 10_000.0
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -391,9 +393,10 @@ def _draw_for_a_day(evse: EvseState) -> None:
 def demo_grid_operator(state: SiteState) -> DimmingDesk:
     """Return the desk of a grid operator who may dim the nine charge points of the depot."""
     shelf = EvidenceInMemory()
-    points = len(list(state.evse_states()))
+    operator = GridOperator()
+    state.site = state.site.model_copy(update={"grid_operator": operator})
     return DimmingDesk(
-        Dimming(points, 4200.0, None),
+        Dimming(operator, len(dimmed_feeds(state.site))),
         state,
         shelf,
         shelf.commit,

@@ -14,7 +14,8 @@ from websockets.exceptions import InvalidStatus
 
 from gateway.adapters.csms import CsmsServer
 from gateway.errors import Unavailable
-from site_config.model import Csms, Evse, Station, Tls
+from site_config.links import Csms, Tls
+from site_config.stations import Evse, Station
 
 NOW = "2026-01-01T00:00:00Z"
 PLAIN = Station(circuit="grid", safe_current_a=6, evses={1: Evse()})
@@ -276,7 +277,7 @@ async def test_station_that_answers_no_ping_is_closed(monkeypatch):
         await heartbeat(socket)
         socket.transport.pause_reading()
         async with asyncio.timeout(5):
-            await csms.connections["CP-01"].gone.wait()
+            await csms.connections["CP-01"].gone
 
         await site.until("connected", "disconnected")
         socket.transport.abort()

@@ -1,13 +1,23 @@
-"""A contact behind a real socket: its state is told, and so is its silence, once it has lasted."""
+"""A contact on a real wire: its state is told, and so is its silence, once it has lasted."""
 
 import asyncio
+import os
+import tty
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
+from pymodbus.simulator import DataType, SimData, SimDevice
 
-from gateway.adapters.digital_input import watch_input
-from site_config.model import DigitalInput, GridOperator
+from gateway.adapters.digital_input import CALM_POLL_S, watch_input
+from gateway.adapters.meter import MeterReader
+from gateway.adapters.meter_line import ModbusLines
+from gateway.meters.decode import DecodedValues, PhaseValues
+from gateway.meters.model import meter_model
+from gateway.simulation.meter import Address, SimulatedMeter
+from site_config.addresses import parse_bus
+from site_config.grid_operator import DigitalInput, GridOperator
+from tests.gateway.adapters.test_meter_line import certificate, server_context  # noqa: F401
 
 PATIENCE_S = 10.0
 
@@ -37,24 +47,40 @@ class Contact:
 
     @asynccontextmanager
     async def watched(self, clock, **settings):
-        told = []
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        config = DigitalInput.model_validate(
-            {"url": f"tcp://127.0.0.1:{port}", "poll_s": 0.02, "max_age_s": 5} | settings
-        )
-        listener = SimpleNamespace(
-            input_read=lambda place, is_active: told.append(is_active),
-            input_silent=lambda place, reason: told.append(reason),
-        )
-        operator = GridOperator(input=config)
-        watching = asyncio.create_task(watch_input(operator, listener, lambda: clock[0]))
         try:
-            yield told
+            async with ModbusLines() as lines:
+                url = f"tcp://127.0.0.1:{port}"
+                async with watched(lines, clock, url=url, **settings) as told:
+                    yield told
         finally:
-            watching.cancel()
-            await asyncio.wait([watching])
             server.close()
+
+
+@asynccontextmanager
+async def watched(lines, clock, naps=None, **settings):
+    """What is told of a contact; a nap is short, however long it was meant to be."""
+    told = []
+
+    async def nap(seconds):
+        if naps is not None:
+            naps.append(seconds)
+        await asyncio.sleep(0.01)
+
+    config = DigitalInput.model_validate({"poll_s": 0.02, "max_age_s": 5} | settings)
+    listener = SimpleNamespace(
+        input_read=lambda place, is_active: told.append(is_active),
+        input_silent=lambda place, reason: told.append(reason),
+    )
+    watching = asyncio.create_task(
+        watch_input(GridOperator(input=config), listener, lines.to, lambda: clock[0], nap)
+    )
+    try:
+        yield told
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
 
 
 async def until(condition):
@@ -104,3 +130,115 @@ async def test_silence_is_told_once_it_has_lasted_and_the_return_at_once():
         await until(lambda: told[-1] is False)
 
     assert before == {False}
+
+
+# On every wire that a meter may be on, and together with one.
+
+
+class InputModule:
+    """Unit 7 with contacts, of which number 3 closes; served by pymodbus beside a meter."""
+
+    def __init__(self):
+        self.is_closed = False
+
+    def device(self):
+        async def answer(function, _start, _address, _count, registers, _written):
+            registers[0] = 8 * (self.is_closed and function == 2)
+
+        contacts = [SimData(0, values=[False] * 16, datatype=DataType.BITS)]
+        none = [SimData(0, values=0, datatype=DataType.REGISTERS)]
+        return SimDevice(7, (contacts, contacts, none, none), action=answer)
+
+
+@asynccontextmanager
+async def a_module_and_a_meter(**wire):
+    module = InputModule()
+
+    def values():
+        return DecodedValues(
+            PhaseValues(16, 0, 0), PhaseValues(230, 230, 230), PhaseValues(3680, 0, 0)
+        )
+
+    sdm = meter_model("eastron-sdm630")
+    async with SimulatedMeter(sdm, values, Address(**wire), neighbours=[module]) as meter:
+        yield module, meter
+
+
+async def both_are_read(module, url):
+    """The contact as it closes, and the meter on the same line meanwhile."""
+    async with ModbusLines() as lines, watched(lines, [0.0], url=url, unit=7, address=3) as told:
+        reader = MeterReader(lines.to(parse_bus(url)), meter_model("eastron-sdm630"), 1)
+        await until(lambda: told)
+        reads = [(await reader.read()).currents.l1 for _ in range(3)]
+        module.is_closed = True
+        reads += [(await reader.read()).currents.l1 for _ in range(3)]
+        await until(lambda: told[-1] is True)
+        assert told[0] is False
+        assert set(told) == {False, True}
+        assert reads == [16.0] * 6
+
+
+async def test_a_contact_beside_a_meter_shares_its_connection():
+    async with a_module_and_a_meter() as (module, meter):
+        connections = set()
+
+        def note():
+            connections.update(meter._server.active_connections)
+
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(
+                both_are_read(module, f"tcp://127.0.0.1:{meter.address.port}")
+            )
+            while not reading.done():
+                note()
+                await asyncio.sleep(0)
+
+    assert len(connections) == 1
+
+
+async def test_a_contact_behind_a_converter_that_passes_rtu_frames_on():
+    async with a_module_and_a_meter(is_rtu=True) as (module, meter):
+        await both_are_read(module, f"rtutcp://127.0.0.1:{meter.port}")
+
+
+async def test_a_contact_on_a_serial_line():
+    """Two pseudo-terminals, their far ends joined as by a cable."""
+    loop = asyncio.get_running_loop()
+    cable, ports = zip(*(os.openpty() for _ in range(2)), strict=True)
+    for end, other in (cable, cable[::-1]):
+        tty.setraw(end)
+        loop.add_reader(end, lambda end=end, other=other: os.write(other, os.read(end, 4096)))
+    try:
+        async with a_module_and_a_meter(device=os.ttyname(ports[0])) as (module, _):
+            await both_are_read(module, f"rtu://{os.ttyname(ports[1])}?baudrate=115200")
+    finally:
+        for end in cable:
+            loop.remove_reader(end)
+        for end in (*cable, *ports):
+            os.close(end)
+
+
+async def test_a_contact_behind_tls(certificate):  # noqa: F811  the fixture
+    async with a_module_and_a_meter(tls=server_context(certificate)) as (module, meter):
+        await both_are_read(module, f"tls://127.0.0.1:{meter.port}?ca={certificate[0]}")
+
+
+class EverLater:
+    """A clock on which three seconds pass between two looks."""
+
+    now = 0.0
+
+    def __getitem__(self, _):
+        self.now += 3.0
+        return self.now
+
+
+async def test_a_contact_that_is_not_there_is_silent_and_asked_seldom():
+    """A converter says so for it, and the others on the line have more of it."""
+    async with a_module_and_a_meter() as (_, meter), ModbusLines() as lines:
+        url = f"tcp://127.0.0.1:{meter.port}"
+        async with watched(lines, EverLater(), naps := [], url=url, unit=9) as told:
+            await until(lambda: len(naps) >= 4)
+
+    assert "does not answer the converter" in told[0]
+    assert (naps[0], naps[3]) == (0.02, CALM_POLL_S)

@@ -19,7 +19,7 @@ from gateway.adapters.meter import (
     poll_meter,
     poll_meters,
 )
-from gateway.adapters.meter_line import ModbusLine
+from gateway.adapters.meter_line import ModbusLine, ModbusLines
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, PhaseValues
 from gateway.meters.model import known_models, meter_model
@@ -30,7 +30,7 @@ from gateway.simulation.meter import Address, Fault, SimulatedMeter
 from load_balancer.inputs import MeterReading
 from site_config.addresses import TcpBus
 from site_config.load import parse_site
-from site_config.model import Meter
+from site_config.meters import Meter
 
 VALUES = DecodedValues(
     currents=PhaseValues(10.5, -20.0, 30.2),
@@ -421,9 +421,10 @@ async def test_all_meters_of_a_site_are_polled_and_one_that_fails_harms_no_other
     async with (
         SimulatedMeter(meter_model("eastron-sdm630"), values) as grid,
         SimulatedMeter(meter_model("sunspec"), values, Address(unit=3)) as other,
+        ModbusLines() as lines,
     ):
         site = parse_site(SITE.format(port=grid.port, other=other.port), {})
-        polling = asyncio.create_task(poll_meters(site, ears))
+        polling = asyncio.create_task(poll_meters(site, ears, lines))
         async with asyncio.timeout(5):
             while len(ears.healths) < 3 or {n for n, _ in ears.readings} != {"grid", "other"}:
                 ears.changed.clear()

@@ -14,7 +14,7 @@ import pytest
 from gateway.adapters.mqtt import CALLER, Pace, SiteOnMqtt, run_mqtt
 from gateway.records import CircuitLimit, LimitSource
 from load_balancer.phases import PhaseCurrents
-from site_config.model import Mqtt
+from site_config.links import Mqtt
 from tests.gateway.adapters.demo_site import (
     NOON,
     NOW,

@@ -15,7 +15,7 @@ from gateway.operations import Caller
 from gateway.records import LimitSource
 from gateway.site_state import DepthPoint, HistoryPoint
 from load_balancer.phases import PhaseCurrents
-from site_config.model import Role
+from site_config.links import Role
 from tests.gateway.adapters.demo_site import (
     NOON,
     NOW,

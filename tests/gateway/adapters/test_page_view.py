@@ -17,7 +17,8 @@ from gateway.operations import Caller
 from gateway.site_state import snapshot
 from load_balancer.limiters.dimming import DimmingSource
 from load_balancer.phases import PhaseCurrents
-from site_config.model import Circuit, Role
+from site_config.circuits import Circuit
+from site_config.links import Role
 from tests.gateway.adapters.demo_site import (
     NOON,
     NOW,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import weakref
 from contextlib import asynccontextmanager
 
 import orjson
@@ -119,6 +120,26 @@ async def test_calls_of_one_peer_are_handled_one_after_another_in_order():
         release.set()
 
         assert [(await wire.frame())[1], (await wire.frame())[1]] == ["1", "2"]
+
+
+class Mark:
+    pass
+
+
+async def test_who_waits_for_the_next_call_holds_nothing_of_the_last():
+    """A thousand stations say something now and then; a payload is several kilobytes."""
+    marks = []
+
+    async def mark(call):
+        call.payload["mark"] = Mark()
+        marks.append(weakref.ref(call.payload["mark"]))
+        return {"currentTime": NOW}
+
+    async with joined(mark) as (_, wire):
+        await wire.send(2, "1", "Heartbeat", {})
+        await wire.frame()
+
+        assert [mark() for mark in marks] == [None]
 
 
 async def test_opening_may_call_before_the_first_call_is_handled():

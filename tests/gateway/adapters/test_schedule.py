@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.adapters.schedule import edges_of, run_schedule
-from site_config.model import Circuit, Cloud, LimitWindow, Site, SiteInfo
+from site_config.circuits import Circuit, LimitWindow
+from site_config.links import Cloud
+from site_config.model import Site, SiteInfo
 
 BERLIN = "Europe/Berlin"
 

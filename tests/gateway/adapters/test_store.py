@@ -24,36 +24,41 @@ from gateway.events import (
     MetersSampled,
     SecurityEventOccurred,
 )
+from gateway.kept import Kept
 from gateway.records import (
     REMEMBERED,
     CircuitLimit,
-    Confirm,
-    CountAttempt,
-    DeleteCircuitLimit,
-    DeleteProfile,
-    Enqueue,
-    ForgetTokens,
-    Kept,
+    FoundPhases,
     KnownToken,
     LaneBacklog,
     LimitSource,
-    MarkSent,
     OutboxRow,
-    Quarantine,
     QuarantinedRow,
+    Slot,
+    StoredProfile,
+    Transaction,
+)
+from gateway.writes import (
+    Confirm,
+    CountAttempt,
+    DeleteCircuitLimit,
+    DeleteFoundPhases,
+    DeleteProfile,
+    Enqueue,
+    ForgetTokens,
+    MarkSent,
+    Quarantine,
     Release,
     ReplaceLocalList,
     SaveAvailability,
     SaveCircuitLimit,
+    SaveFoundPhases,
     SaveProfile,
     SaveSetting,
     SaveSlot,
     SaveToken,
     SaveTransaction,
     SetAside,
-    Slot,
-    StoredProfile,
-    Transaction,
 )
 from load_balancer.profiles import (
     ChargingProfile,
@@ -158,6 +163,7 @@ TOKENS = (
     token("two", AuthorizationStatus.BLOCKED),
 )
 LIMIT = CircuitLimit("garage", LimitSource.OPERATOR, 40.5, "works", "tablet", NOON, LATER)
+FOUND = FoundPhases("CP-02", 1, (("L2", "L1", "L3"), ("L2", "L3", "L1")), NOON, "[1]", "boot", 1.5)
 FOR_EVER = replace(LIMIT, source=LimitSource.MQTT, until=None)
 
 
@@ -185,6 +191,14 @@ FOR_EVER = replace(LIMIT, source=LimitSource.MQTT, until=None)
             id="an ended transaction is known for late words of its station",
         ),
         pytest.param(
+            [
+                SaveTransaction(transaction(7)),
+                SaveTransaction(transaction(7, started_at=LATER, register_last_wh=5.0)),
+            ],
+            {"running": (transaction(7, register_last_wh=5.0),), "next_transaction_number": 8},
+            id="when a transaction began stays as it was first said",
+        ),
+        pytest.param(
             [SaveTransaction(transaction(7, ended_at=LATER)), Enqueue(row(1, transaction=7))],
             {
                 "running": (transaction(7, ended_at=LATER),),
@@ -192,6 +206,20 @@ FOR_EVER = replace(LIMIT, source=LimitSource.MQTT, until=None)
                 "next_row_id": 2,
             },
             id="an ended transaction that the cloud has not heard of is",
+        ),
+        pytest.param(
+            [SaveFoundPhases(FOUND), SaveFoundPhases(replace(FOUND, in_sight_at=None))],
+            {"found_phases": (replace(FOUND, in_sight_at=None),)},
+            id="phases that were found",
+        ),
+        pytest.param(
+            [
+                SaveFoundPhases(replace(FOUND, wirings=(("L3",),))),
+                SaveFoundPhases(replace(FOUND, evse_id=2)),
+                DeleteFoundPhases("CP-02", 2),
+            ],
+            {"found_phases": (replace(FOUND, wirings=(("L3",),)),)},
+            id="phases that were contradicted",
         ),
         pytest.param(
             [SaveToken(token("AB")), SaveToken(token("ab", AuthorizationStatus.EXPIRED))],
@@ -587,7 +615,8 @@ import asyncio, os, sys
 from datetime import datetime, UTC
 from gateway.adapters.store import open_store
 from gateway.events import SecurityEventOccurred
-from gateway.records import Enqueue, OutboxRow, SaveSetting
+from gateway.records import OutboxRow
+from gateway.writes import Enqueue, SaveSetting
 
 async def main(path):
     store = await open_store(path)

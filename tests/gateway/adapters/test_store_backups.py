@@ -14,7 +14,8 @@ from gateway.adapters.store import open_store
 from gateway.adapters.store_commands import restore_backup, write_backup
 from gateway.errors import StoreFailed
 from gateway.events import SecurityEventOccurred
-from gateway.records import Confirm, Enqueue, OutboxRow, SaveTransaction, Transaction
+from gateway.records import OutboxRow, Transaction
+from gateway.writes import Confirm, Enqueue, SaveTransaction
 
 NIGHT = datetime(2026, 6, 1, 1, 30, tzinfo=UTC)
 

@@ -23,15 +23,8 @@ from gateway.events import (
     SampledValue,
     TransactionChanged,
 )
-from gateway.records import (
-    Confirm,
-    Enqueue,
-    MarkSent,
-    OutboxRow,
-    Quarantine,
-    SaveTransaction,
-    Transaction,
-)
+from gateway.records import OutboxRow, Transaction
+from gateway.writes import Confirm, Enqueue, MarkSent, Quarantine, SaveTransaction
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TOKEN = IdToken("04A2B3C4D5E6F7")

@@ -21,18 +21,15 @@ from gateway.events import (
     MeterValue,
     SampledValue,
 )
-from gateway.records import (
+from gateway.records import KnownToken, OutboxRow, Slot, Transaction
+from gateway.writes import (
     Confirm,
     Enqueue,
     EnqueueAgain,
-    KnownToken,
-    OutboxRow,
     SaveSetting,
     SaveSlot,
     SaveToken,
     SaveTransaction,
-    Slot,
-    Transaction,
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from rich.console import Console
 from gateway.adapters.store import open_store
 from gateway.adapters.store_why import EXIT_FAILED, why
 from gateway.journal import JournalEntry, JournalOf
-from gateway.records import AppendJournal, ForgetJournal, SaveQuarter
+from gateway.writes import AppendJournal, ForgetJournal, SaveQuarter
 from load_balancer.limiters.quarter_hour import QuarterEnergy
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -10,19 +10,17 @@ from gateway.adapters import store_file, store_journeys
 from gateway.adapters.store import open_store
 from gateway.events import EventType, MetersSampled, MeterValue, SampledValue, TransactionChanged
 from gateway.journey import StepState
-from gateway.records import (
+from gateway.records import OutboxRow, QuarantineEdit, Transaction
+from gateway.writes import (
     Confirm,
     CountAttempt,
     EditQuarantined,
     Enqueue,
     ForgetJourneys,
     MarkSent,
-    OutboxRow,
     Quarantine,
-    QuarantineEdit,
     Release,
     SaveTransaction,
-    Transaction,
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -11,17 +11,15 @@ from gateway.events import (
     IdTokenInfo,
     SecurityEventOccurred,
 )
-from gateway.records import (
+from gateway.records import KnownToken, OutboxRow, Transaction
+from gateway.writes import (
     Enqueue,
     ForgetOld,
-    KnownToken,
     MarkSent,
-    OutboxRow,
     Quarantine,
     SaveToken,
     SaveTransaction,
     Thin,
-    Transaction,
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

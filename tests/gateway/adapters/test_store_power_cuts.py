@@ -13,7 +13,8 @@ import pytest
 from gateway.adapters import store_file
 from gateway.adapters.store import open_store
 from gateway.events import SecurityEventOccurred
-from gateway.records import Enqueue, OutboxRow, SaveSlot, Slot
+from gateway.records import OutboxRow, Slot
+from gateway.writes import Enqueue, SaveSlot
 
 ROOT = Path(__file__).parents[3]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

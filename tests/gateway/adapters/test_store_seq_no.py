@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from gateway.adapters.store import open_store
-from gateway.records import GiveBackSeqNo, MarkSent, SaveTransaction, Transaction
+from gateway.records import Transaction
+from gateway.writes import GiveBackSeqNo, MarkSent, SaveTransaction
 
 AT = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 TRANSACTION = Transaction(1, "uuid", "CP-01", 1, 1, 1, AT, "1", next_seq_no=4)

@@ -8,7 +8,8 @@ from gateway.adapters.store import open_store
 from gateway.events import SecurityEventOccurred
 from gateway.exports import event_in_words, exported_json
 from gateway.journey import kind_of, occurred_at
-from gateway.records import Enqueue, OutboxRow, Quarantine, Release, Unreadable
+from gateway.records import OutboxRow, Unreadable
+from gateway.writes import Enqueue, Quarantine, Release
 
 AT = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 GARBAGE = b"\x01\xff\xfegarbage"

@@ -12,16 +12,8 @@ from gateway.adapters import store_file
 from gateway.adapters.store_writes import gathered, statements
 from gateway.bodies import parse_event
 from gateway.events import SecurityEventOccurred
-from gateway.records import (
-    Confirm,
-    Enqueue,
-    MarkSent,
-    OutboxRow,
-    Quarantine,
-    SaveSetting,
-    SaveTransaction,
-    Transaction,
-)
+from gateway.records import OutboxRow, Transaction
+from gateway.writes import Confirm, Enqueue, MarkSent, Quarantine, SaveSetting, SaveTransaction
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 KEPT = 5
@@ -32,7 +24,7 @@ def enqueued(row_id):
     return Enqueue(OutboxRow(row_id, "evse/1", SecurityEventOccurred(f"event-{row_id}", NOON)))
 
 
-def saved(number, register_wh, next_seq_no=0):
+def saved(number, register_wh, next_seq_no=0, ended_at=None):
     return SaveTransaction(
         Transaction(
             number,
@@ -45,14 +37,17 @@ def saved(number, register_wh, next_seq_no=0):
             str(number),
             register_last_wh=register_wh,
             next_seq_no=next_seq_no,
+            ended_at=ended_at,
         )
     )
 
 
-numbers = st.integers(1, 4)
+running, over = st.integers(1, 3), st.just(4)
+"""Numbers; what is over ran when it was first stored, and never runs again."""
 kept_rows = st.integers(1, KEPT)
 writes = st.one_of(
-    st.builds(saved, numbers, st.floats(0, 1e6), st.just(0)),
+    st.builds(saved, running, st.floats(0, 1e6), st.just(0)),
+    st.builds(saved, over, st.floats(0, 1e6), st.just(0), st.just(NOON)),
     st.builds(SaveSetting, st.sampled_from("abc"), st.text(max_size=3)),
     kept_rows.map(lambda row_id: Confirm((row_id,))),
     kept_rows.map(lambda row_id: MarkSent((row_id,), f"id-{row_id}", b"{}", "ocpp1.6", 1, row_id)),

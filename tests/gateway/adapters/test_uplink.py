@@ -16,7 +16,7 @@ from gateway.outbox import Outbox
 from gateway.registration import BackOff, Registration
 from gateway.simulation.cloud import Cloud as SimulatedCloud
 from gateway.status_board import StatusBoard
-from site_config.model import Cloud
+from site_config.links import Cloud
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 AT_ONCE = BackOff(0.01, 0.0, 0)
@@ -64,8 +64,11 @@ def server_tls(certificates, name="cloud"):
 class Speech:
     """Says what it is given, and takes the answer to a boot."""
 
+    settle_at = None
+
     def __init__(self, station):
         self.station = station
+        self.times_settled = 0
 
     async def say(self, saying, codec, call):
         action, payload = codec.serialize_event(saying.event)
@@ -76,7 +79,7 @@ class Speech:
             saying.deliver(answer)
 
     async def settle_down(self):
-        pass
+        self.times_settled += 1
 
     async def unanswered(self, batch):
         pass
@@ -85,8 +88,8 @@ class Speech:
 class Line:
     """A running uplink, and what it has told of itself."""
 
-    def __init__(self, uplink, station, news):
-        self.uplink, self.station, self.news = uplink, station, news
+    def __init__(self, uplink, station, speech, news):
+        self.uplink, self.station, self.speech, self.news = uplink, station, speech, news
 
     @property
     def reasons(self):
@@ -104,7 +107,7 @@ async def line_to(url, **cloud):
     config = Cloud.model_validate({"url": url, "identity": "DEPOT"} | cloud)
     registration = Registration(Booted("site-gateway", "site-gateway"), lambda: 0.0, AT_ONCE)
     station = CloudStation(registration, StatusBoard((), 0, NOON), Outbox())
-    news = []
+    speech, news = Speech(station), []
 
     async def nothing():
         pass
@@ -115,7 +118,7 @@ async def line_to(url, **cloud):
     uplink = Uplink(
         config,
         station,
-        Speech(station),
+        speech,
         answer=refuse,
         link_changed=news.append,
         refill=nothing,
@@ -125,7 +128,7 @@ async def line_to(url, **cloud):
     )
     running = asyncio.create_task(uplink.run())
     try:
-        yield Line(uplink, station, news)
+        yield Line(uplink, station, speech, news)
         assert not running.done()
     finally:
         running.cancel()
@@ -158,6 +161,13 @@ async def test_a_cloud_signed_by_the_ca_of_the_site_file_is_spoken_to(certificat
         assert cloud.url.startswith("wss://")
         assert [call.action for call in cloud.heard][:1] == ["BootNotification"]
         assert cloud.refused_handshakes == []
+
+
+async def test_what_the_cloud_confirmed_is_committed_when_the_connection_is_over():
+    async with raw_server() as (_, port), line_to(f"ws://127.0.0.1:{port}/ocpp") as line:
+        await line.until(lambda: line.news)
+
+        assert line.speech.times_settled > 0
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from gateway.adapters.web import Desk, serve, site_app
 from gateway.adapters.web.access import COOKIE_LIFE, Access
 from gateway.adapters.web.server import WebFailed
 from gateway.records import LimitSource
-from site_config.model import Role, Tls
+from site_config.links import Role, Tls
 from tests.gateway.adapters.demo_site import (
     INSTALLER,
     NOON,

@@ -26,7 +26,8 @@ from load_balancer.balancer import Balancer
 from load_balancer.inputs import Ceiling, CircuitInput, EvseInput, EvseKey, MeterReading, SiteInputs
 from load_balancer.phases import PhaseCurrents
 from load_balancer.reasons import Rule
-from site_config.model import Evse, Site
+from site_config.model import Site
+from site_config.stations import Evse
 
 REPORT_S = 10
 """A station says so often what its EVSE draws."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.meters.decode import DecodedValues, PhaseValues
 from gateway.meters.model import Quantity
 from gateway.meters.mounting import as_the_meter_sees, input_of, mounted
-from site_config.model import Meter
+from site_config.meters import Meter
 
 SEEN = DecodedValues(
     PhaseValues(10, 20, -30), PhaseValues(231, 232, 233), PhaseValues(1, 2, -3), 5.0, 100.0, 7.0

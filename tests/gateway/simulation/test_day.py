@@ -1,5 +1,8 @@
 """A simulated day adds up: nobody gets more than he wants, no conductor more than it bears."""
 
+from collections import defaultdict
+from itertools import pairwise
+
 import pytest
 
 from gateway.simulation.day import Day, Weather
@@ -13,9 +16,10 @@ VOLTAGE_V = 230
 POLICIES = ["fair", "departure"]
 
 
-def garage(count, rating_a, *, meter=False, **evse):
+def garage(count, rating_a, *, meter=False, demand_w=None, unbalance_a=None, **evse):
+    limits = {"rating_a": rating_a, "demand_w": demand_w, "unbalance_a": unbalance_a}
     return site(
-        {"grid": {"rating_a": rating_a} | ({"meter": "grid"} if meter else {})},
+        {"grid": limits | ({"meter": "grid"} if meter else {})},
         {
             f"S{n}": {"circuit": "grid", "safe_current_a": 0, "evses": {1: evse}}
             for n in range(count)
@@ -158,3 +162,68 @@ def test_the_same_seed_makes_the_same_day():
 
     assert first == second
     assert first != other
+
+
+def by_quarters(record, energy_of):
+    """The energy of each quarter of an hour, Wh."""
+    quarters = defaultdict(float)
+    for moment, following in pairwise(record.moments):
+        at = moment.at
+        while at < following.at:
+            end = min((at // 900 + 1) * 900, following.at)
+            quarters[at // 900] += energy_of(moment.flows_a) * (end - at) / 3600
+            at = end
+    return list(quarters.values())
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_tariff_by_the_quarter_hour_binds_the_balancer_and_the_optimum(policy):
+    config = garage(3, 32, meter=True, demand_w=6000)
+    rows = [row(f"S{n}", "09:00", "11:00", 99_999, max_a=32, phases="L1 L2 L3") for n in range(3)]
+
+    record, delivered_wh = live(config, *rows, policy=policy)
+
+    most_wh = max(by_quarters(record, lambda flows_a: sum(flows_a) * VOLTAGE_V))
+    assert 0.9 * 1500 < most_wh <= 1500
+    best_wh = optimum_wh(config, read_sessions("\n".join([HEADING, *rows]), config))
+    assert best_wh == pytest.approx(2 * 6000)
+    assert 0.85 * best_wh < sum(delivered_wh) <= best_wh
+
+
+def test_what_a_quarter_hour_has_not_used_may_be_used_before_it_ends():
+    config = garage(1, 32, meter=True, demand_w=3000)
+    rows = [
+        row("S0", "08:00", "08:30", 1, phases="L1 L2 L3"),
+        row("S0", "09:09", "09:15", 9000, max_a=32, phases="L1 L2 L3"),
+    ]
+
+    _, delivered_wh = live(config, *rows)
+
+    assert delivered_wh[1] == pytest.approx(750, rel=0.1)
+
+
+def test_above_a_tariffs_limit_of_the_moment_nothing_is_overloaded():
+    config = garage(3, 63, meter=True, demand_w=12_000)
+    rows = [
+        row("S0", "09:00", "12:00", 99_999, max_a=32, phases="L1 L2 L3"),
+        row("S1", "09:20", "12:00", 4000, max_a=32, phases="L1 L2 L3"),
+        row("S2", "10:05", "12:00", 4000, max_a=32, phases="L1 L2 L3"),
+    ]
+
+    record, _ = live(config, *rows, is_realistic=True, step_s=5.0)
+
+    limits = [moment.limits_a[0] for moment in record.moments]
+    assert any(m.flows_a[0] > m.limits_a[0] for m in record.moments)
+    assert min(limits) < 63
+    assert record.worst_overload_a == 0
+    assert 0.8 < record.fullest_quarter <= 1
+
+
+@pytest.mark.parametrize("unbalance_a", [None, 12])
+def test_phases_are_held_together(unbalance_a):
+    config = garage(2, 63, meter=True, unbalance_a=unbalance_a, phases=["L1"])
+    rows = [row(f"S{n}", "09:00", "10:00", 99_999, max_a=32) for n in range(2)]
+
+    record, _ = live(config, *rows)
+
+    assert max(moment.flows_a[0] for moment in record.moments) == (unbalance_a or 63)

@@ -110,6 +110,43 @@ def test_it_is_told_rarely_while_little_changes():
     assert len(told) <= 4
 
 
+def all_of_it(limit_a):
+    return limit_a * 690
+
+
+def test_to_the_end_of_the_quarter_cars_may_draw_the_same_and_use_it_up():
+    run, told = Run(), set()
+    run.live(600, 0.5 * LIMIT_W)
+    run.live(200, all_of_it)
+    for _ in range(99):
+        told.add(run.live(1, all_of_it))
+
+    assert len(told) <= 2
+    assert run.quarter.used_wh == pytest.approx(LIMIT_W / 4, rel=0.005)
+    assert run.quarter.used_wh <= LIMIT_W / 4
+
+
+def test_in_the_last_minute_a_limit_falls_but_does_not_leap():
+    run = Run()
+    run.live(840, LIMIT_W)
+    even_a = run.live(10, LIMIT_W)
+    quiet_a = run.live(10, 0.0)
+    loud_a = run.live(20, 3 * LIMIT_W)
+
+    assert even_a == pytest.approx(EVEN_A, abs=0.5)
+    assert quiet_a == even_a
+    assert loud_a < 0.9 * even_a
+
+
+def test_who_starts_in_the_last_minute_with_much_left_does_not_leap_either():
+    quarter = QuarterHour("grid", LIMIT_W, 230.0)
+    at = NOON + timedelta(seconds=880)
+    quarter.take_up(QuarterEnergy("grid", NOON, 0.5 * LIMIT_W / 4, at))
+    quarter.observe(0.0, 5.0, 5.0, at)
+
+    assert quarter.limit_a(5.0) <= 7.5 * EVEN_A
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 0.9), min_size=15, max_size=15))
 def test_no_quarter_exceeds_its_mean_whatever_the_building_draws(parts):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gateway.adapters import store_backups, store_commands, store_file, store_schema
 from gateway.adapters.store import open_store
-from gateway.records import Enqueue, SaveSlot, SaveTransaction
+from gateway.writes import Enqueue, SaveSlot, SaveTransaction
 from tests.scenarios.crash.keeping import AT, everything, example_of
 from tests.scenarios.crash.steps import Steps
 

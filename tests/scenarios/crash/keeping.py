@@ -15,9 +15,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from gateway import records
 from gateway.adapters.store import open_store
-from gateway.records import Confirm, Enqueue, MarkSent, Quarantine
+from gateway.writes import Confirm, Enqueue, MarkSent, Quarantine, Write
 
 NUMBER = 7
 """Every number of an example, so that they refer to one another."""
@@ -26,7 +25,7 @@ LATER = datetime(2027, 1, 1, tzinfo=UTC)
 """What is forgotten is what was before it."""
 _PLAIN = {bool: True, int: NUMBER, float: 1.5, str: "x", bytes: b'["x", {}]', datetime: AT}
 
-CHANGES: tuple[type, ...] = get_args(records.Write)
+CHANGES: tuple[type, ...] = get_args(Write)
 
 _KEPT = tuple(kind for kind in CHANGES if kind.__name__.startswith(("Save", "Append", "Log")))
 BEFORE: tuple[tuple[type, ...], ...] = (
@@ -82,7 +81,7 @@ def commit(path: str, name: str) -> None:
     asyncio.run(_commit(path, [example_of(change)]))
 
 
-async def _commit(path: str, writes: Sequence[records.Write]) -> None:
+async def _commit(path: str, writes: Sequence[Write]) -> None:
     store = await open_store(path)
     try:
         for write in writes:

@@ -14,7 +14,9 @@ from typing import Any
 import orjson
 
 from gateway.events import EventType, TransactionChanged
-from gateway.records import (
+from gateway.retransmissions import HEARD
+from gateway.station_events import StopAtStation
+from gateway.writes import (
     Confirm,
     CountAttempt,
     DeleteCircuitLimit,
@@ -33,8 +35,6 @@ from gateway.records import (
     SaveToken,
     SaveTransaction,
 )
-from gateway.retransmissions import HEARD
-from gateway.station_events import StopAtStation
 from tests.scenarios.crash.failpoints import Moment, Trap
 from tests.scenarios.crash.keeping import CHANGES
 

@@ -6,19 +6,20 @@ from typing import get_args
 
 import pytest
 
-from gateway import cloud_speech, records
+from gateway import cloud_speech
+from gateway.writes import Write
 from tests.scenarios.crash.points import COMMITS, POINTS
 
 
 def test_every_change_of_the_books_dies_before_inside_and_after_its_commit():
     written = {
         (write, moment)
-        for write in get_args(records.Write)
+        for write in get_args(Write)
         for moment in COMMITS
         if any(write in point.writes and point.trap.moment is moment for point in POINTS)
     }
 
-    assert written == {(write, moment) for write in get_args(records.Write) for moment in COMMITS}
+    assert written == {(write, moment) for write in get_args(Write) for moment in COMMITS}
 
 
 def test_every_step_of_a_billing_call_is_followed_by_a_death():

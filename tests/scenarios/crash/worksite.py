@@ -20,7 +20,6 @@ import yaml
 
 from gateway.adapters import store_reads
 from gateway.adapters.store import open_store
-from gateway.records import SaveSetting
 from gateway.simulation.cars import Car
 from gateway.simulation.cloud import Cloud
 from gateway.simulation.cloud_answers import CloudBehaviour
@@ -31,6 +30,7 @@ from gateway.simulation.quirks import Quirks
 from gateway.simulation.station import StationSettings
 from gateway.simulation.station_16 import Station16
 from gateway.simulation.station_201 import Station201
+from gateway.writes import SaveSetting
 from tests.scenarios.crash.wall import BEGAN, WallClock
 
 ROOT = Path(__file__).parents[3]
