@@ -177,7 +177,15 @@ class SiteView:
         return Sight(
             {name: m.reading for name, m in meters.items() if m.reading and m.is_healthy},
             {
-                EvseKey(name, evse_id): EvseSight(evse.wants_current, evse.limit_a, evse.measured)
+                EvseKey(name, evse_id): EvseSight(
+                    evse.wants_current,
+                    evse.limit_a,
+                    evse.measured,
+                    evse.measured_at,
+                    evse.believed_a,
+                    self.deliveries[EvseKey(name, evse_id)].minimum_a,
+                    evse.limited_by.sentence() if evse.limited_by else "",
+                )
                 for name, evse_id, evse in self.state.evse_states()
             },
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from gateway.meters.lines import impossible_lines, slow_lines
 from gateway.meters.model import known_models
 from gateway.meters.own_models import prove_own_models
 from site_config.certificates import prove_certificates
@@ -26,7 +27,7 @@ EXIT_MISTAKES = 2
 def proved_site(path: Path) -> Site:
     """Return the site of a file that may start; raises SiteConfigError with every mistake."""
     site = load_site(path)
-    mistakes = [*prove(site, known_models()).errors, *_mistakes_of_files(site)]
+    mistakes = [*prove(site, known_models()).errors, *_mistakes_around(site)]
     if mistakes:
         raise SiteConfigError(mistakes)
     return site
@@ -41,19 +42,20 @@ def run_check(path: Path, console: Console) -> int:
         console.print(Text(f"{path.name}: {_count(len(error.mistakes), 'error')}", "bold red"))
         return EXIT_MISTAKES
     proof = prove(site, known_models())
-    errors = [*proof.errors, *_mistakes_of_files(site)]
+    errors = [*proof.errors, *_mistakes_around(site)]
     _print_mistakes(path, errors, "error", console)
-    _print_mistakes(path, proof.warnings, "warning", console)
+    warnings = [*proof.warnings, *slow_lines(site)]
+    _print_mistakes(path, warnings, "warning", console)
     console.print(describe(site))
-    counts = f"{_count(len(errors), 'error')}, {_count(len(proof.warnings), 'warning')}"
+    counts = f"{_count(len(errors), 'error')}, {_count(len(warnings), 'warning')}"
     style = "bold red" if errors else "bold green"
     console.print(Text(f"{path.name}: {counts}", style))
     return EXIT_MISTAKES if errors else EXIT_OK
 
 
-def _mistakes_of_files(site: Site) -> list[Mistake]:
-    """Return what is wrong with the files that the site file names."""
-    return [*prove_certificates(site), *prove_own_models(site)]
+def _mistakes_around(site: Site) -> list[Mistake]:
+    """Return what is wrong with the files and the serial lines that the site file names."""
+    return [*prove_certificates(site), *prove_own_models(site), *impossible_lines(site)]
 
 
 def print_mistakes(path: Path, error: SiteConfigError, console: Console) -> None:

@@ -15,13 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from gateway.errors import Unavailable
-from gateway.meter_scan import Ask, alike, parse_units, scan
+from gateway.meter_advice import advice
+from gateway.meter_scan import Ask, Scan, alike, parse_units
 from gateway.meter_tables import (
     Watched,
     as_json,
     found_object,
     found_table,
     line_of,
+    model_details,
     model_object,
     models_table,
     values_object,
@@ -29,18 +31,26 @@ from gateway.meter_tables import (
 )
 from gateway.meters.decode import DecodedValues
 from gateway.meters.inspection import hints
-from gateway.meters.model import MeterModel, UnknownMeterModel, known_models, meter_model
+from gateway.meters.model import Layout, MeterModel, UnknownMeterModel, known_models, meter_model
 from gateway.meters.plausibility import Bounds, implausible
-from site_config.addresses import Bus, RtuTcpBus, SerialBus, TlsBus, parse_bus
+from gateway.meters.silence import NoAnswer, NotConnected, UnusableFiles
+from gateway.meters.watch import MeterWatch
+from site_config.addresses import Bus, parse_bus
+from site_config.meters import Meter
 
 EXIT_OK = 0
 EXIT_UNAVAILABLE = 1
 EXIT_MISTAKE = 2
 UNLIMITED = Bounds(max_current_a=100_000.0)
 """Nobody told which fuse this meter sits behind."""
+MAX_AGE_S: float = Meter.model_fields["max_age_s"].default
 
 
 class Reader(Protocol):
+    @property
+    def layout(self) -> Layout:
+        """Return the registers in use."""
+
     async def read(self) -> DecodedValues:
         """Return what the meter says, or raise `Unavailable`."""
 
@@ -51,7 +61,8 @@ OpenLine = Callable[[Bus, float], AbstractAsyncContextManager[Ask]]
 
 
 def models(console: Console, search: str = "", *, is_json: bool = False) -> int:
-    """Print the meter library, or those models in which every word of `search` occurs."""
+    """Print the meter library, or those models in which every word of `search` occurs; one alone
+    with its registers, to compare with its manual."""
     words = search.lower().split()
     found = [
         model
@@ -60,10 +71,10 @@ def models(console: Console, search: str = "", *, is_json: bool = False) -> int:
     ]
     if is_json:
         print_json(console, [model_object(model) for model in found])
+    elif len(found) == 1:
+        console.print(*model_details(found[0]), sep="\n", highlight=False)
     elif found:
         console.print(models_table(found))
-        for note in (note for model in found for note in model.notes if len(found) == 1):
-            console.print(f"· {note}", highlight=False)
     else:
         console.print(Text(f"no model is called {search!r}; a data file may name its registers"))
     return EXIT_OK if found else EXIT_UNAVAILABLE
@@ -88,10 +99,10 @@ async def read(
             values = await reader.read()
         except Unavailable as error:
             if is_json:
-                print_json(console, {"error": error.reason, "advice": advice(error.reason, bus)})
+                print_json(console, {"error": error.reason, "advice": advice(error, bus)})
             else:
-                _print_failure(f"{url} unit {unit}", error.reason, bus, console)
-                _print_notes(meter, console)
+                _print_failure(f"{url} unit {unit}", error, bus, console)
+                _print_notes(meter, error, console)
             return EXIT_UNAVAILABLE
     doubt = implausible(values, UNLIMITED)
     odd = hints(values, meter)
@@ -103,9 +114,9 @@ async def read(
     for hint in odd:
         console.print(Text(f"look at: {hint}", "yellow"))
     if doubt:
-        told = doubt.told(meter.layouts[0])
+        told = doubt.told(reader.layout)
         console.print(Text(f"the gateway would not use this reading: {told}", "bold red"))
-        _print_notes(meter, console)
+        _print_notes(meter, None, console)
     return EXIT_UNAVAILABLE if doubt else EXIT_OK
 
 
@@ -121,12 +132,15 @@ async def watch(
     period_s: float = 1.0,
     is_json: bool = False,
 ) -> int:
-    """Show every reading until it is cancelled: a live table, or a line each into a pipe."""
+    """Show every reading until it is cancelled: a live table, or a line each into a pipe. Each is
+    judged as the running gateway would, but for what its circuit and its EVSEs tell besides."""
     target = _target(url, model, console)
     if target is None:
         return EXIT_MISTAKE
     bus, meter = target
-    watched, title = Watched(), f"{meter.title}, {url} unit {unit}"
+    judge = MeterWatch(UNLIMITED, frozen_s=meter.frozen_s, max_age_s=MAX_AGE_S)
+    watched = Watched(meter, bus, judge)
+    title = f"{meter.title}, {url} unit {unit}"
     is_live = console.is_terminal and not is_json
     table = Live(console=console, auto_refresh=False) if is_live else None
     async with open_meter(bus, meter, unit) as reader:
@@ -136,7 +150,7 @@ async def watch(
             while True:
                 line = await _watch_once(reader, watched, clock, is_json=is_json)
                 if table is not None:
-                    table.update(watched.table(title, clock()), refresh=True)
+                    table.update(watched.shown(title, clock()), refresh=True)
                 else:
                     console.print(line, highlight=False, soft_wrap=True)
                 await sleep(period_s)
@@ -154,12 +168,15 @@ async def _watch_once(
     try:
         values = await reader.read()
     except Unavailable as error:
-        watched.fail(error.reason)
+        watched.fail(error)
         failed = as_json({"error": error.reason}) if is_json else error.reason
         return Text(failed, "" if is_json else "bold red")
     now = clock()
-    watched.take(values, now - began, now)
-    return Text(as_json(values_object(values)) if is_json else line_of(values))
+    watched.take(values, reader.layout, now - began, now)
+    if is_json:
+        return Text(as_json(values_object(values) | {"refused": watched.refusal}))
+    refusal = f"   not used: {watched.refusal}" if watched.refusal else ""
+    return Text(line_of(values)).append(refusal, "bold red")
 
 
 async def find(
@@ -171,67 +188,61 @@ async def find(
     timeout_s: float = 0.3,
     is_json: bool = False,
 ) -> int:
-    """Ask every unit whether it is there and what it is; progress with the time it still takes."""
+    """Ask every unit whether it is there and what it is; progress with the time it still takes.
+
+    Ended by Ctrl-C it tells what it has found so far.
+    """
     try:
-        bus, asked = parse_bus(url), parse_units(units)
+        bus, found = parse_bus(url), Scan(parse_units(units))
     except ValueError as error:
         console.print(Text(f"{url} {error}", "bold red"))
         return EXIT_MISTAKE
     bar = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     quiet = is_json or not console.is_terminal
-    with Progress(*bar, console=console, transient=True, disable=quiet) as progress:
-        task = progress.add_task(f"asking {url}", total=len(asked))
-
-        def on_progress(unit: int, found: int) -> None:
-            progress.update(task, advance=1, description=f"unit {unit}, {found} found")
-
-        try:
+    try:
+        with Progress(*bar, console=console, transient=True, disable=quiet) as progress:
+            task = progress.add_task(f"asking {url}", total=len(found.units))
             async with open_line(bus, timeout_s) as ask:
-                found = await scan(asked, ask, on_progress=on_progress)
-        except Unavailable as error:
-            _print_failure(url, error.reason, bus, console)
-            return EXIT_UNAVAILABLE
+                await found.run(
+                    ask,
+                    on_progress=lambda words: progress.update(
+                        task, completed=found.asked, description=words
+                    ),
+                )
+    except Unavailable as error:
+        if is_json:
+            print_json(console, {"error": error.reason, "advice": advice(error, bus)})
+        else:
+            _print_failure(url, error, bus, console)
+        return EXIT_UNAVAILABLE
+    finally:
+        if not is_json and 0 < found.asked < len(found.units):
+            _print_found(found, f"{url} units {units}", bus, console)
+            console.print(
+                f"ended after unit {found.units[found.asked - 1]}, {found.asked} of "
+                f"{len(found.units)} asked",
+                highlight=False,
+            )
     if is_json:
-        print_json(console, [found_object(device) for device in found])
-    elif found:
-        console.print(found_table(found))
-        for remark in alike(found, len(asked)):
-            console.print(remark, highlight=False)
+        print_json(console, [found_object(device) for device in found.found])
     else:
-        _print_failure(f"{url} units {units}", "no answer", bus, console)
-    return EXIT_OK if found else EXIT_UNAVAILABLE
+        _print_found(found, f"{url} units {units}", bus, console)
+    return EXIT_OK if found.found else EXIT_UNAVAILABLE
 
 
 def print_json(console: Console, content: object) -> None:
     console.print(Text(as_json(content)), soft_wrap=True)
 
 
-def advice(reason: str, bus: Bus) -> str:
-    """Return what to check, in the order in which it mostly is the cause."""
-    is_serial = isinstance(bus, SerialBus)
-    if "certificate files" in reason:
-        return "the paths behind ca=, certificate= and key=, and that this user may read them"
-    if reason.startswith("cannot connect"):
-        if is_serial:
-            return "that the adapter is plugged in, nobody else uses it and this user may open it"
-        tls = "the authority in ca=, the host's name in the certificate, " * isinstance(bus, TlsBus)
-        return f"{tls}address, port, cable and firewall; many meters take one connection only"
-    if reason in ("no answer", "connection lost"):
-        if is_serial:
-            return (
-                "unit, baudrate and parity (the meter's menu), whether A and B are swapped, "
-                "termination, whether somebody else asks on this line; `meter scan` finds the unit"
-            )
-        if isinstance(bus, RtuTcpBus):
-            return (
-                "that the converter passes RTU frames on (else tcp://), its baudrate and parity, "
-                "the unit, whether A and B are swapped"
-            )
-        return (
-            "that this is a Modbus TCP port (a converter may want rtutcp://), the unit behind a "
-            "converter; many meters take one client at a time"
-        )
-    return "unit, model and function code against the meter's label and manual; `meter scan` helps"
+def _print_found(scan: Scan, where: str, bus: Bus, console: Console) -> None:
+    if scan.found:
+        console.print(found_table(scan.found))
+        for remark in alike(scan.found, len(scan.units)):
+            console.print(remark, highlight=False)
+    else:
+        # A converter that answers for absent units tells more than silence.
+        told = [absence for absence in scan.absences if not isinstance(absence, NoAnswer)]
+        _print_failure(where, (told or scan.absences)[0], bus, console)
 
 
 def _target(url: str, model: str, console: Console) -> tuple[Bus, MeterModel] | None:
@@ -244,11 +255,14 @@ def _target(url: str, model: str, console: Console) -> tuple[Bus, MeterModel] | 
     return None
 
 
-def _print_failure(where: str, reason: str, bus: Bus, console: Console) -> None:
-    console.print(Text(f"{where}: {reason}", "bold red"))
-    console.print(f"check {advice(reason, bus)}", highlight=False)
+def _print_failure(where: str, error: Unavailable, bus: Bus, console: Console) -> None:
+    console.print(Text(f"{where}: {error.reason}", "bold red"))
+    console.print(f"check {advice(error, bus)}", highlight=False)
 
 
-def _print_notes(meter: MeterModel, console: Console) -> None:
+def _print_notes(meter: MeterModel, error: Unavailable | None, console: Console) -> None:
+    """Print what is peculiar to this model, once something answers or could."""
+    if isinstance(error, NotConnected | UnusableFiles):
+        return
     for note in meter.notes:
         console.print(f"{meter.name}: {note}", highlight=False)

@@ -6,8 +6,9 @@ from gateway.meters.decode import DecodedValues
 from gateway.metrics import Counters
 from gateway.site_state import SiteState
 from load_balancer.inputs import MeterReading
-from load_balancer.phases import PhaseCurrents, on_circuit, rotation
+from load_balancer.phases import PHASES, PhaseCurrents, on_circuit, rotation
 from site_config.circuit_tree import feeds, upwards
+from site_config.fields import UNKNOWN
 from site_config.model import Site
 
 REPORTS_MISSED = 3
@@ -64,6 +65,16 @@ class MeterNews:
         self._problem(f"meter.{name}", f"meter {name}: {reason}" if reason else "")
         if reason is not None:
             self._counters.count_meter_failure(name)
+
+
+def phases_below(site: Site, meter: str) -> frozenset[int]:
+    """Return the phases, 0 to 2, to which EVSEs below a meter are wired, as far as it is known."""
+    return frozenset(
+        PHASES.index(phase)
+        for station, evse_id in _evses_below(site, meter)
+        for phase in site.stations[station].evses[evse_id].conductors
+        if phase != UNKNOWN
+    )
 
 
 def _evses_below(site: Site, meter: str) -> Iterator[tuple[str, int]]:

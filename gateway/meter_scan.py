@@ -5,19 +5,19 @@ ask. A device that answers, be it with an exception, is there; what it is it tel
 by values that only the right registers in the right word order can give.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, decode
 from gateway.meters.inspection import is_believable
 from gateway.meters.model import Layout, MeterModel, known_models
+from gateway.meters.silence import NotConnected, Refused, UnusableFiles
 from site_config.addresses import HIGHEST_UNIT
 
 SUNSPEC_MARK = (0x5375, 0x6E53)
 """The text "SunS"."""
-CANNOT_CONNECT = "cannot connect"
 
 Ask = Callable[[int, int, int, int], Awaitable[Sequence[int] | None]]
 """unit, function, address, count -> registers, None: it answers, but not that; raises `Unavailable`
@@ -63,25 +63,39 @@ def parse_units(text: str) -> list[int]:
     return sorted(set(units))
 
 
-async def scan(
-    units: Iterable[int], ask: Ask, *, on_progress: Callable[[int, int], None]
-) -> list[Found]:
-    """Return who answers; raises `Unavailable` when the bus cannot be opened at all.
+@dataclass(slots=True)
+class Scan:
+    """What a scan has come to so far; it may be ended at any unit."""
 
-    Args:
-        on_progress: told after each unit: its number, and how many were found so far.
-    """
-    found: list[Found] = []
-    for unit in units:
-        device = Device(unit, ask)
-        try:
-            await device.registers(3, 0, 1)
-            found.append(await device.identify())
-        except Unavailable as error:
-            if error.reason.startswith(CANNOT_CONNECT):
+    units: list[int]
+    asked: int = 0
+    found: list[Found] = field(default_factory=list)
+    absences: list[Unavailable] = field(default_factory=list)
+    """What was heard, or not, of each unit that did not answer."""
+
+    async def run(self, ask: Ask, *, on_progress: Callable[[str], None]) -> None:
+        """Ask every unit; raises `Unavailable` when the bus cannot be opened at all.
+
+        Args:
+            on_progress: told what goes on, before each unit and when one answers.
+        """
+        for unit in self.units:
+            on_progress(f"unit {unit}, {len(self.found)} found")
+            device = Device(unit, ask)
+            try:
+                await device.registers(3, 0, 1)
+                on_progress(f"unit {unit} answers: what is it?")
+                self.found.append(await device.identify())
+            except (NotConnected, UnusableFiles):
                 raise
-        on_progress(unit, len(found))
-    return found
+            except Refused as refusal:
+                if refusal.is_absent:
+                    self.absences.append(refusal)
+                else:  # Busy, or out of order: it is there.
+                    self.found.append(Found(unit, Confidence.UNKNOWN))
+            except Unavailable as absence:
+                self.absences.append(absence)
+            self.asked += 1
 
 
 class Device:
@@ -151,4 +165,7 @@ def alike(found: Sequence[Found], asked: int) -> Iterator[str]:
     if any(device.confidence is Confidence.UNKNOWN for device in found):
         yield "unknown devices answer Modbus, but as no model of the library: compare their manual"
     if any(len(device.models) > 1 for device in found):
-        yield "models named together share their registers: each of them reads this meter"
+        yield (
+            "models named together share the registers of what they measure: take the one on the "
+            "label, for energies may stand elsewhere"
+        )

@@ -2,14 +2,22 @@
 
 import json
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
+from gateway.errors import Unavailable
+from gateway.meter_advice import advice
 from gateway.meter_scan import Found
 from gateway.meters.decode import DecodedValues
-from gateway.meters.model import MeterModel
+from gateway.meters.inspection import hints
+from gateway.meters.model import Layout, Mark, MeterModel
+from gateway.meters.watch import MeterWatch
+from site_config.addresses import Bus
 
 KEPT_TIMES = 1000
 """So many reading times make up the percentiles."""
@@ -17,17 +25,59 @@ DIRECTIONS = {"own": "signed", "power": "sign by power", "none": "no sign"}
 
 
 def models_table(models: list[MeterModel]) -> Table:
-    table = Table("model", "meter", "read", "tells", "currents", "sources", show_lines=False)
-    table.title = f"{len(models)} meters this gateway can read"
+    table = Table(title=f"{len(models)} meters this gateway can read")
+    table.add_column("model", no_wrap=True)
+    for header in ("meter", "tells", "currents"):
+        table.add_column(header)
+    table.add_column("sources", justify="right")
     for model in models:
         table.add_row(
             model.name,
             model.title,
-            _how_read(model),
             _offers(model),
             DIRECTIONS[model.layouts[0].direction],
-            "; ".join(source.split(",")[0] for source in model.sources),
+            str(len(model.sources)),
         )
+    table.caption = (
+        "I U P f E: currents, voltages, powers, frequency, energies; sources: how many register "
+        "tables were compared; `meter models NAME` shows the registers of one"
+    )
+    return table
+
+
+def model_details(model: MeterModel) -> Iterator[str | Table]:
+    """Yield all that is known of one model, to compare with the meter's manual and label."""
+    yield f"{model.title}: {model.name}"
+    layout = model.layouts[0]
+    order = {"big": "high", "little": "low"}[layout.word_order.value]
+    yield (
+        f"{_how_read(model)} registers, {order} word first, at most {layout.max_registers} at a "
+        f"time; answers within {model.timeout_s:g} s, rests {model.pause_s:g} s"
+    )
+    known_by = [_told_mark(mark) for mark in model.marks]
+    known_by += [f'"SunS" at {base}' for base in model.sunspec_bases]
+    yield f"a scan knows it by {' or '.join(known_by) or 'what it measures'}"
+    for each in model.layouts:
+        yield _registers_table(each)
+    yield f"sources: {'; '.join(model.sources)}"
+    yield from (f"· {note}" for note in model.notes)
+
+
+def _told_mark(mark: Mark) -> str:
+    told = repr(mark.text) if mark.text else " or ".join(map(str, mark.numbers))
+    return f"{told} in register 0x{mark.address:04X}"
+
+
+def _registers_table(layout: Layout) -> Table:
+    table = Table("", "register", "", "holds", "step")
+    if layout.sunspec_model is not None:
+        table.title = f"model {layout.sunspec_model}, counted from the register with its number"
+    for quantity, register in layout.values.items():
+        scale = f"{register.scale:g} {register.unit}"
+        if register.scale_address is not None:
+            scale += f" times 10 to what {register.scale_address} holds"
+        places = f"{register.address}", f"0x{register.address:04X}"
+        table.add_row(quantity.value, *places, register.type.value, scale)
     return table
 
 
@@ -43,6 +93,8 @@ def model_object(model: MeterModel) -> dict[str, Any]:
         "direction": layout.direction,
         "timeout_s": model.timeout_s,
         "pause_s": model.pause_s,
+        "frozen_s": model.frozen_s,
+        "marks": [_told_mark(mark) for mark in model.marks],
         "sources": list(model.sources),
         "notes": list(model.notes),
     }
@@ -61,7 +113,9 @@ def _offers(model: MeterModel) -> str:
 
 
 def values_table(values: DecodedValues, title: str) -> Table:
-    table = Table("", "L1", "L2", "L3", "total", title=title)
+    table = Table("", title=title)
+    for header in ("L1", "L2", "L3", "total"):
+        table.add_column(header, justify="right", min_width=7)
     table.add_row("current A", *(shown(value, 2) for value in values.currents), "")
     table.add_row("voltage V", *(shown(value, 1) for value in values.voltages), "")
     powers = [shown(value, 0) for value in values.powers]
@@ -119,26 +173,45 @@ def as_json(content: object) -> str:
 class Watched:
     """What was seen of a meter so far: extremes, how long readings took, how many failed."""
 
+    meter: MeterModel
+    bus: Bus
+    judge: MeterWatch
     values: DecodedValues | None = None
     read_at: float | None = None
     """Monotonic."""
     readings: int = 0
     failures: int = 0
+    refusals: int = 0
+    """Readings that the gateway would not use."""
+    failure: Unavailable | None = None
+    """Why the last attempt failed; None: it did not."""
     last_failure: str = ""
-    lowest: list[float] = field(default_factory=list)
-    """Currents, A."""
-    highest: list[float] = field(default_factory=list)
+    refusal: str | None = None
+    """Why the gateway would not use the newest reading; None: it would."""
+    remarks: list[str] = field(default_factory=list)
+    """What else is odd about it."""
+    lowest: list[float | None] = field(default_factory=lambda: [None] * 3)
+    """Currents, A; None: never told."""
+    highest: list[float | None] = field(default_factory=lambda: [None] * 3)
     _times_s: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_TIMES))
 
-    def take(self, values: DecodedValues, took_s: float, now: float) -> None:
-        currents = [current_a or 0.0 for current_a in values.currents]
-        self.lowest = list(map(min, self.lowest or currents, currents))
-        self.highest = list(map(max, self.highest or currents, currents))
-        self.values, self.read_at, self.readings = values, now, self.readings + 1
+    def take(self, values: DecodedValues, layout: Layout, took_s: float, now: float) -> None:
+        for phase, current_a in enumerate(values.currents):
+            if current_a is not None:
+                low_a, high_a = self.lowest[phase], self.highest[phase]
+                self.lowest[phase] = current_a if low_a is None else min(low_a, current_a)
+                self.highest[phase] = current_a if high_a is None else max(high_a, current_a)
+        doubts = self.judge.doubts(values, now)
+        self.refusal = next((d.told(layout) for d in doubts if d.is_refused), None)
+        self.remarks = [d.told(layout) for d in doubts if not d.is_refused]
+        self.remarks += hints(values, self.meter)
+        self.values, self.read_at, self.failure = values, now, None
+        self.readings += 1
+        self.refusals += self.refusal is not None
         self._times_s.append(took_s)
 
-    def fail(self, reason: str) -> None:
-        self.failures, self.last_failure = self.failures + 1, reason
+    def fail(self, error: Unavailable) -> None:
+        self.failures, self.failure, self.last_failure = self.failures + 1, error, error.reason
 
     def percentile_s(self, share: float) -> float | None:
         """Return the reading time that this share of readings did not exceed."""
@@ -148,18 +221,30 @@ class Watched:
     def summary(self) -> str:
         p50, p99 = (_milliseconds(self.percentile_s(share)) for share in (0.5, 0.99))
         failed = f", {self.failures} failed ({self.last_failure})" if self.failures else ""
-        return f"{self.readings} readings{failed}; reading takes p50 {p50}, p99 {p99}"
+        refused = f", {self.refusals} of them not to be used" if self.refusals else ""
+        took = f"; reading takes p50 {p50}, p99 {p99}" if self.readings else ""
+        return f"{self.readings} readings{refused}{failed}{took}"
 
-    def table(self, title: str, now: float) -> Table:
+    def shown(self, title: str, now: float) -> Group:
+        """Return what stands on the screen now."""
+        lines: list[Table | Text] = []
         if self.values is None:
-            table = Table(title=title)
+            lines.append(Text(title))
         else:
             table = values_table(self.values, title)
             for name, extreme in (("lowest A", self.lowest), ("highest A", self.highest)):
                 table.add_row(name, *(shown(value, 2) for value in extreme), "")
+            lines.append(table)
+        if self.failure is not None:
+            lines.append(Text(self.failure.reason, "bold red"))
+            lines.append(Text(f"check {advice(self.failure, self.bus)}"))
+        elif self.refusal is not None:
+            words = f"the gateway would not use this reading: {self.refusal}"
+            lines.append(Text(words, "bold red"))
+        lines += [Text(f"look at: {remark}", "yellow") for remark in self.remarks]
         age = "nothing read yet" if self.read_at is None else f"{now - self.read_at:.1f} s old"
-        table.caption = f"{age}; {self.summary()}; Ctrl-C ends"
-        return table
+        lines.append(Text(f"{age}; {self.summary()}; Ctrl-C ends", "dim"))
+        return Group(*lines)
 
 
 def line_of(values: DecodedValues) -> str:

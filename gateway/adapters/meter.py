@@ -15,13 +15,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
 
-from gateway.adapters.meter_line import ModbusLine, ModbusLines, Refused
+from gateway.adapters.meter_line import ModbusLine, ModbusLines
 from gateway.errors import Unavailable
+from gateway.meter_news import phases_below
 from gateway.meters.decode import DecodedValues, decode
 from gateway.meters.health import Doubts, Outage
 from gateway.meters.model import Block, Layout, MeterModel, meter_model
 from gateway.meters.mounting import input_of, mounted
 from gateway.meters.plausibility import Bounds
+from gateway.meters.silence import Refused
 from gateway.meters.watch import MeterWatch
 from load_balancer.inputs import MeterReading
 from load_balancer.phases import PhaseCurrents
@@ -257,7 +259,12 @@ def watch_of(site: Site, name: str, model: MeterModel) -> MeterWatch:
     """Return what judges the readings of a meter, where it sits."""
     meter = site.meters[name]
     frozen_s = model.frozen_s if meter.frozen_s is None else meter.frozen_s
-    return MeterWatch(bounds_of(site, name), frozen_s=frozen_s, max_age_s=meter.max_age_s)
+    return MeterWatch(
+        bounds_of(site, name),
+        frozen_s=frozen_s,
+        max_age_s=meter.max_age_s,
+        needed=phases_below(site, name),
+    )
 
 
 def bounds_of(site: Site, meter: str) -> Bounds:

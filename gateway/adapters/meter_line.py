@@ -1,6 +1,7 @@
 """One Modbus line: a network connection or a serial port, shared by all the devices behind it.
 
-Promise: `read` returns or raises `Unavailable` within its deadline, whatever the other side does.
+Promise: `read` returns or raises `Unavailable` in time, whatever the other side does: within its
+deadline, and `CONNECT_S` more where a connection has to be made first.
 pymodbus leaves a read pending when the server dies under it, so the deadline is ours, and after
 silence the connection is dropped: an answer that comes late can then never be taken for the next.
 Whoever waits is served in the order he came; between two exchanges every device has its rest.
@@ -9,7 +10,10 @@ Refuses to know what the registers mean.
 """
 
 import asyncio
+import errno
 import logging
+import os
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -23,13 +27,24 @@ from pymodbus.client import (
     AsyncModbusTcpClient,
     AsyncModbusTlsClient,
 )
-from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ModbusPDU
 
 from gateway.errors import Unavailable
 from gateway.meter_scan import Ask
+from gateway.meters.silence import (
+    ConnectionLost,
+    ExceptionCode,
+    NoAnswer,
+    NotConnected,
+    Obstacle,
+    Refused,
+    UnusableFiles,
+)
 from site_config.addresses import Bus, RtuTcpBus, SerialBus, TcpBus, TlsBus
 
+CONNECT_S = 3.0
+"""Longest for a connection to come about: name, handshake, and with TLS the certificates, for which
+a small meter takes its time."""
 BUSY_RETRIES = 3
 BUSY_PAUSE_S = 0.1
 """Pause before asking a busy meter again; well below any polling interval."""
@@ -42,36 +57,8 @@ SCAN_PAUSE_S = 0.02
 PYMODBUS_TIMEOUT_S = 60.0
 """Longer than any deadline of ours, so that ours is the one that counts."""
 
-REFUSALS: dict[int, str] = {
-    ExcCodes.ILLEGAL_FUNCTION: "refuses the function (exception 1): is the meter model right?",
-    ExcCodes.ILLEGAL_ADDRESS: "has no such registers (exception 2): is the meter model right?",
-    ExcCodes.ILLEGAL_VALUE: "refuses so many registers (exception 3): is the meter model right?",
-    ExcCodes.DEVICE_FAILURE: "reports its own failure (exception 4)",
-    ExcCodes.DEVICE_BUSY: "is busy (exception 6)",
-    ExcCodes.GATEWAY_PATH_UNAVIABLE: "cannot be reached from the converter (exception 10)",
-    ExcCodes.GATEWAY_NO_RESPONSE: "does not answer the converter (exception 11): right unit?",
-}
-
 # An outage is told once, by whoever polls; pymodbus would tell it with every attempt.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
-
-
-class Refused(Unavailable):
-    """The device answers, with a Modbus exception."""
-
-    def __init__(self, code: int) -> None:
-        self.code = code
-        super().__init__(REFUSALS.get(code, f"refuses (exception {code})"))
-
-    @property
-    def is_absent(self) -> bool:
-        """A converter answers for a device that does not."""
-        return self.code in (ExcCodes.GATEWAY_PATH_UNAVIABLE, ExcCodes.GATEWAY_NO_RESPONSE)
-
-    @property
-    def is_about_registers(self) -> bool:
-        """It refuses these registers or so many of them, not to be asked."""
-        return self.code in (ExcCodes.ILLEGAL_ADDRESS, ExcCodes.ILLEGAL_VALUE)
 
 
 Client = AsyncModbusTcpClient | AsyncModbusTlsClient | AsyncModbusSerialClient
@@ -98,6 +85,8 @@ class ModbusLine:
         self._client: Client | None = None
         self._turn = asyncio.Lock()
         self._rests_until = clock()
+        self._deadline: asyncio.Timeout | None = None
+        """Of the answer that is awaited; None: none is."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -124,7 +113,7 @@ class ModbusLine:
 
         Args:
             function: 3 for holding, 4 for input registers, 1 for coils, 2 for discrete inputs.
-            deadline_s: longest for connecting and the answer, from the moment the line is free.
+            deadline_s: longest for the answer, from the moment the line is free and connected.
             pause_s: rest that the device needs afterwards, whatever it answered.
         """
         async with self._turn:
@@ -132,14 +121,8 @@ class ModbusLine:
             if rest_s > 0:
                 await self._sleep(rest_s)
             try:
-                async with asyncio.timeout(deadline_s):
-                    return await self._read_until_free(function, address, count, unit)
-            except TimeoutError:
-                self.close()
-                raise Unavailable("no answer") from None
-            except ModbusException:
-                self.close()
-                raise Unavailable("connection lost") from None
+                client = await self._connected()
+                return await self._read_in_time(client, deadline_s, function, address, count, unit)
             finally:
                 self._rests_until = self._clock() + max(pause_s, silence_s(self.bus))
 
@@ -149,15 +132,30 @@ class ModbusLine:
             self._client.close()
             self._client = None
 
-    async def _read_until_free(
-        self, function: int, address: int, count: int, unit: int
+    async def _read_in_time(  # noqa: PLR0917  the arguments are those of `read`
+        self, client: Client, deadline_s: float, function: int, address: int, count: int, unit: int
     ) -> Sequence[int]:
-        answer = await self._exchange(function, address, count, unit)
-        for _ in range(BUSY_RETRIES):
-            if answer.exception_code != ExcCodes.DEVICE_BUSY:
-                break
-            await self._sleep(BUSY_PAUSE_S)
-            answer = await self._exchange(function, address, count, unit)
+        was_busy = False
+        try:
+            async with asyncio.timeout(deadline_s) as self._deadline:
+                answer = await _exchange(client, function, address, count, unit)
+                for _ in range(BUSY_RETRIES):
+                    if answer.exception_code != ExceptionCode.DEVICE_BUSY:
+                        break
+                    was_busy = True
+                    await self._sleep(BUSY_PAUSE_S)
+                    answer = await _exchange(client, function, address, count, unit)
+        except TimeoutError:
+            was_lost = not client.connected
+            self.close()
+            if was_busy:
+                raise Refused(ExceptionCode.DEVICE_BUSY) from None
+            raise (ConnectionLost() if was_lost else NoAnswer()) from None
+        except ModbusException:
+            self.close()
+            raise ConnectionLost from None
+        finally:
+            self._deadline = None
         if answer.isError():
             raise Refused(answer.exception_code)
         # Contacts come in whole bytes.
@@ -167,26 +165,41 @@ class ModbusLine:
             raise Unavailable(f"answered {len(found)} registers instead of {count}")
         return found
 
-    async def _exchange(self, function: int, address: int, count: int, unit: int) -> ModbusPDU:
-        client = await self._connected()
-        match function:
-            case 1:
-                return await client.read_coils(address, count=count, device_id=unit)
-            case 2:
-                return await client.read_discrete_inputs(address, count=count, device_id=unit)
-            case 3:
-                return await client.read_holding_registers(address, count=count, device_id=unit)
-        return await client.read_input_registers(address, count=count, device_id=unit)
-
     async def _connected(self) -> Client:
         if self._client is not None and self._client.connected:
             return self._client
         self.close()
-        self._client = client = _client_of(self.bus)
-        if not await client.connect():
+        self._client = client = _client_of(self.bus, self._hear)
+        failures = _failures_of(client)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                is_connected = await client.connect()
+        except TimeoutError:
+            is_connected = False
+        if not is_connected:
             self.close()
-            raise Unavailable(f"cannot connect to {_name_of(self.bus)}")
+            raise NotConnected(
+                _name_of(self.bus), *_why(failures[-1] if failures else None, self.bus)
+            )
         return client
+
+    def _hear(self, is_connected: bool) -> None:
+        """Do not wait for the answer of a connection that is gone."""
+        if not is_connected and self._deadline is not None:
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+
+
+async def _exchange(
+    client: Client, function: int, address: int, count: int, unit: int
+) -> ModbusPDU:
+    match function:
+        case 1:
+            return await client.read_coils(address, count=count, device_id=unit)
+        case 2:
+            return await client.read_discrete_inputs(address, count=count, device_id=unit)
+        case 3:
+            return await client.read_holding_registers(address, count=count, device_id=unit)
+    return await client.read_input_registers(address, count=count, device_id=unit)
 
 
 class ModbusLines:
@@ -215,7 +228,7 @@ class ModbusLines:
 
 @asynccontextmanager
 async def open_line(bus: Bus, timeout_s: float) -> AsyncIterator[Ask]:
-    """Give a way to ask any unit on a bus; what a converter says for an absent one is silence."""
+    """Give a way to ask any unit on a bus; who only has no such registers is there."""
     async with ModbusLine(bus) as line:
 
         async def ask(unit: int, function: int, address: int, count: int) -> Sequence[int] | None:
@@ -229,9 +242,9 @@ async def open_line(bus: Bus, timeout_s: float) -> AsyncIterator[Ask]:
                     pause_s=SCAN_PAUSE_S,
                 )
             except Refused as refusal:
-                if refusal.is_absent:
-                    raise Unavailable(refusal.reason) from None
-                return None
+                if refusal.is_about_question:
+                    return None
+                raise
 
         yield ask
 
@@ -249,8 +262,12 @@ def silence_s(bus: Bus) -> float:
     return SILENCE_CHARACTERS * CHARACTER_BITS / bus.baudrate
 
 
-def _client_of(bus: Bus) -> Client:
-    """Return a client that neither retries nor reconnects by itself: both are decided here."""
+def _client_of(bus: Bus, hear: Callable[[bool], None]) -> Client:
+    """Return a client that neither retries nor reconnects by itself: both are decided here.
+
+    Args:
+        hear: told when there is a connection, and when it is gone.
+    """
     match bus:
         case TcpBus(host, port) | RtuTcpBus(host, port):
             return AsyncModbusTcpClient(
@@ -260,6 +277,7 @@ def _client_of(bus: Bus) -> Client:
                 timeout=PYMODBUS_TIMEOUT_S,
                 retries=0,
                 reconnect_delay=0,
+                trace_connect=hear,
             )
         case TlsBus(host, port):
             return AsyncModbusTlsClient(
@@ -269,6 +287,7 @@ def _client_of(bus: Bus) -> Client:
                 timeout=PYMODBUS_TIMEOUT_S,
                 retries=0,
                 reconnect_delay=0,
+                trace_connect=hear,
             )
         case SerialBus(device, baudrate, parity, stopbits):
             return AsyncModbusSerialClient(
@@ -280,7 +299,54 @@ def _client_of(bus: Bus) -> Client:
                 timeout=PYMODBUS_TIMEOUT_S,
                 retries=0,
                 reconnect_delay=0,
+                trace_connect=hear,
             )
+
+
+def _failures_of(client: Client) -> list[OSError]:
+    """Return where failures to connect will stand; pymodbus tells them to its log only."""
+    failures: list[OSError] = []
+    create = client.ctx.call_create
+
+    async def create_or_remember() -> object:
+        try:
+            return await create()
+        except OSError as error:
+            failures.append(error)
+            raise
+
+    client.ctx.call_create = create_or_remember
+    return failures
+
+
+def _why(failure: OSError | None, bus: Bus) -> tuple[Obstacle, str]:
+    """Return what stood in the way of a connection; None: nobody answered in time."""
+    if isinstance(bus, SerialBus):
+        return Obstacle.DEVICE, _serial_words(failure)
+    match failure:
+        case None | OSError(errno=errno.EHOSTUNREACH | errno.ENETUNREACH):
+            with_tls = ", or not with TLS" * isinstance(bus, TlsBus)
+            return Obstacle.HOST, f"nobody answers there{with_tls}"
+        case ssl.SSLCertVerificationError():
+            words = failure.verify_message.rstrip(".")
+            return Obstacle.CERTIFICATE, f"its certificate is not believed ({words})"
+        case ssl.SSLError():
+            return Obstacle.TLS, f"it does not speak TLS as we do ({failure.reason})"
+        case socket.gaierror():
+            return Obstacle.NAME, "nobody knows this name"
+        case ConnectionRefusedError():
+            return Obstacle.PORT, "refused"
+    return Obstacle.OTHER, _system_words(failure)
+
+
+def _serial_words(failure: OSError | None) -> str:
+    if failure is None or failure.errno in (errno.EAGAIN, errno.EBUSY):
+        return "another program uses it"
+    return _system_words(failure)
+
+
+def _system_words(failure: OSError) -> str:
+    return os.strerror(failure.errno).lower() if failure.errno else str(failure)
 
 
 def _trust_of(bus: TlsBus) -> ssl.SSLContext:
@@ -290,7 +356,7 @@ def _trust_of(bus: TlsBus) -> ssl.SSLContext:
         if bus.certificate is not None:
             context.load_cert_chain(bus.certificate, bus.key)
     except OSError as error:
-        raise Unavailable(f"cannot use its certificate files: {error.strerror or error}") from None
+        raise UnusableFiles(str(error.strerror or error)) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -69,6 +69,13 @@ def list_transactions(
     return 0
 
 
+def running(database: Path) -> list[str]:
+    """Return where somebody charges by the books, as `CP-01/1`; raises `StoreFailed`."""
+    with store_look.opened(database) as connection:
+        kept = store_reads.load(connection)
+    return [f"{t.station_id}/{t.evse_id}" for t in kept.running if t.ended_at is None]
+
+
 def show_transaction(
     database: Path, number: int, form: str, console: Console, errors: Console
 ) -> int:

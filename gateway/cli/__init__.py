@@ -78,11 +78,13 @@ def commission(
     high_a: Annotated[float, typer.Option(help="What a vehicle is offered at most, A.")] = 16.0,
     patience_min: Annotated[float, typer.Option(help="Ends when no vehicle came so long.")] = 15,
     as_json: Annotated[bool, typer.Option("--json", help="The report for scripts.")] = False,
+    data: DataDir = DEFAULT_DATA,
 ) -> None:
     """Find out how the site is wired: one vehicle at a time is given more and less current.
 
     Plug a vehicle in, one-phase if you can, and show any card. Nothing is billed, no limit of the
-    site file is exceeded, the cloud is not called; the gateway itself must not be running.
+    site file is exceeded, the cloud is not called; the gateway itself must not be running, nor any
+    transaction by its books.
     """
     from gateway.app import run as run_gateway
     from gateway.commissioning import command
@@ -96,26 +98,32 @@ def commission(
     if unknown := set(station or ()) - site.stations.keys():
         output.print(f"[bold red]no such station: {', '.join(sorted(unknown))}[/]")
         raise typer.Exit(EXIT_SITE_FILE)
+    if charging := _charging(data):
+        output.print(
+            f"[bold red]{', '.join(charging)} charge by the books in {data}[/]: what they end with "
+            "would be lost here. Start the gateway, have them unplugged, stop it, and try again."
+        )
+        raise typer.Exit(EXIT_SITE_FILE)
     procedure = Procedure(site, high_a=high_a, only=frozenset(station or ()), told=output.print)
 
-    async def commissioned(stop: asyncio.Event, data: Path) -> None:
-        trial = command.for_trial(site)
-        running = run_gateway(trial, data, stop=stop, commissioning=procedure)
+    async def commissioned(stop: asyncio.Event, scratch: Path) -> None:
+        trial, is_done = command.for_trial(site), asyncio.Event()
+        running = run_gateway(trial, scratch, stop=is_done, commissioning=procedure)
         watching = command.watch(
             procedure,
             output,
             pause=asyncio.sleep,
             clock=time.monotonic,
             patience_s=60 * patience_min,
-            is_stopped=stop.is_set,
+            stop=stop,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(running)
             await watching
-            stop.set()
+            is_done.set()
 
-    with TemporaryDirectory() as data:
-        run_until_signalled(lambda stop: commissioned(stop, Path(data)))
+    with TemporaryDirectory() as scratch:
+        run_until_signalled(lambda stop: commissioned(stop, Path(scratch)))
     raise typer.Exit(command.report(procedure, site, output, is_json=as_json))
 
 
@@ -167,6 +175,20 @@ def why(
 
 
 # How things run.
+
+
+def _charging(data: Path) -> list[str]:
+    """Return where somebody charges by the books of a gateway that was here before."""
+    from gateway.adapters.store_transactions import running
+    from gateway.errors import StoreFailed
+
+    if not (data / "gateway.db").exists():
+        return []
+    try:
+        return running(data / "gateway.db")
+    except StoreFailed as error:
+        Console(stderr=True).print(f"[bold red]{error}[/]")
+        raise typer.Exit(1) from None
 
 
 def _proved_site(path: Path) -> Site:

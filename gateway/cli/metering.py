@@ -12,7 +12,10 @@ meter = typer.Typer(help="Modbus meters: which there are, who answers, and what 
 
 console = Console()
 
-Unit = Annotated[int, typer.Option(help="Modbus unit id.")]
+EXIT_INTERRUPTED = 130
+"""As of a program that Ctrl-C ended."""
+
+Unit = Annotated[int, typer.Option(help="Modbus unit id.", min=0, max=255)]
 Model = Annotated[str, typer.Option(help="A name of `meter models`, or a data file of your own.")]
 Url = Annotated[
     str,
@@ -76,11 +79,12 @@ def watch(url: Url, model: Model, unit: Unit = 1, is_json: Json = False) -> None
         clock=time.monotonic,
         is_json=is_json,
     )
-    raise typer.Exit(_run_meter(watching))
+    # Ctrl-C is how a watch ends.
+    raise typer.Exit(_run_meter(watching, interrupted=0))
 
 
-def _run_meter(work: Coroutine[Any, Any, int]) -> int:
+def _run_meter(work: Coroutine[Any, Any, int], *, interrupted: int = EXIT_INTERRUPTED) -> int:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        return 0  # Ctrl-C is how a watch ends.
+        return interrupted

@@ -5,17 +5,24 @@ Currents are A RMS per phase, positive = import; power W; instants are monotonic
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from statistics import fmean
 
 from load_balancer.inputs import EvseKey, MeterReading
 from load_balancer.phases import PhaseCurrents
 
+SEEN_A = 1.5
+"""A smaller change is nobody's."""
+SEEN_PART = 0.4
+"""Nor is one that is a smaller part of what the vehicle did."""
 READINGS = 5
 """Averaged for each level."""
 MANY_READINGS = 30
 """When one meter has so many, the others are not waited for."""
 CALM_READINGS = 4
 """So many in a row must agree before a level counts as reached."""
+CALM_S = 4.0
+"""And for so long: a limit that rises in steps stands still in between."""
 CALM_A = 0.8
 CALM_PART = 0.05
 """Agree: within this many A, or this part of the current."""
@@ -29,6 +36,20 @@ class EvseSight:
     """What it has been told; None: nothing yet."""
     drawn: PhaseCurrents | None
     """As its station reports, on its own conductors; None: it does not."""
+    drawn_at: float | None = None
+    """Of that report, monotonic."""
+    believed_a: float | None = None
+    """The most that its station may still allow it; None: not known."""
+    minimum_a: float | None = None
+    """Less than this its station cannot allow it now; None: its own minimum will do."""
+    why: str = ""
+    """A sentence on what limits it."""
+
+    def drawn_since(self, begun_at: float) -> PhaseCurrents | None:
+        """Return what it drew after an instant; None: its station has not said so yet."""
+        if self.drawn_at is None or self.drawn_at < begun_at:
+            return None
+        return self.drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +91,30 @@ class Change:
     response_s: float | None
     """From the lower limit to the first reading that shows it; None: no meter showed it."""
 
+    @property
+    def is_seen(self) -> bool:
+        """A meter showed something, every time."""
+        return any(
+            abs(changes[n]) >= SEEN_A and self.spread[name][n] <= abs(changes[n])
+            for name, changes in self.currents.items()
+            for n in range(3)
+        )
+
 
 @dataclass(slots=True)
 class Gathering:
-    """The readings of one level: waits until they are calm, then keeps `READINGS` of them."""
+    """The readings of one level: keeps `READINGS` of them that follow one another calmly."""
 
     limit_a: float
+    settled_at: float = inf
+    """Since when it is calm; what its station reported before is of another level."""
     recent: dict[str, list[MeterReading]] = field(default_factory=dict)
     kept: dict[str, list[MeterReading]] = field(default_factory=dict)
     drawn: list[PhaseCurrents] = field(default_factory=list)
-    is_calm: bool = False
+
+    @property
+    def is_calm(self) -> bool:
+        return self.settled_at < inf
 
     def take(self, sight: Sight, key: EvseKey, *, is_patience_over: bool) -> None:
         """Take what is seen; a reading that was there before counts once."""
@@ -88,13 +123,24 @@ class Gathering:
             if seen and seen[-1].taken_at == reading.taken_at:
                 continue
             seen.append(reading)
-            del seen[:-CALM_READINGS]
+            while len(seen) > CALM_READINGS and reading.taken_at - seen[1].taken_at >= CALM_S:
+                del seen[0]
             if self.is_calm:
                 self.kept.setdefault(circuit, []).append(reading)
-        drawn = sight.evses[key].drawn
-        if self.is_calm and drawn is not None:
+        is_calm = is_patience_over or self._has_calmed_down()
+        if is_calm and not self.is_calm:
+            self.settled_at = max(seen[0].taken_at for seen in self.recent.values())
+        elif not is_calm and self.is_calm:
+            # A vehicle that follows in steps is still on its way.
+            self.settled_at, self.kept, self.drawn = inf, {}, []
+        drawn = sight.evses[key].drawn_since(self.settled_at)
+        if drawn is not None:
             self.drawn.append(drawn)
-        self.is_calm = self.is_calm or is_patience_over or self._has_calmed_down()
+
+    @property
+    def has_report(self) -> bool:
+        """Its station has said what it draws on this level."""
+        return bool(self.drawn)
 
     @property
     def is_complete(self) -> bool:
@@ -159,7 +205,7 @@ def change_of(
 
 
 def _is_calm(readings: list[MeterReading]) -> bool:
-    if len(readings) < CALM_READINGS:
+    if len(readings) < CALM_READINGS or readings[-1].taken_at - readings[0].taken_at < CALM_S:
         return False
     for phase in zip(*(reading.currents for reading in readings), strict=True):
         if max(phase) - min(phase) > max(CALM_A, CALM_PART * max(map(abs, phase))):

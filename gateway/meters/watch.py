@@ -138,6 +138,7 @@ class PhaseWatch:
     voltage_v: float
     """Nominal, phase to neutral."""
     _was_live: set[int] = field(default_factory=set)
+    """And those that have to be: EVSEs below are wired to them."""
     _contradicted_since: dict[int, float] = field(default_factory=dict)
 
     def doubt(self, values: DecodedValues, ours: PhaseCurrents | None, now: float) -> Doubt | None:
@@ -165,13 +166,22 @@ class MeterWatch:
     Args:
         frozen_s: as long as this it may repeat itself while current flows.
         max_age_s: older than this its values may not be.
+        needed: phases, 0 to 2, to which EVSEs below it are wired: without voltage from the first
+            reading on, they are missing as well.
     """
 
-    def __init__(self, bounds: Bounds, *, frozen_s: float, max_age_s: float) -> None:
+    def __init__(
+        self,
+        bounds: Bounds,
+        *,
+        frozen_s: float,
+        max_age_s: float,
+        needed: frozenset[int] = frozenset(),
+    ) -> None:
         self.bounds = bounds
         self._repeats = RepeatWatch(frozen_s, max_age_s)
         self._counters = CounterWatch()
-        self._phases = PhaseWatch(bounds.voltage_v)
+        self._phases = PhaseWatch(bounds.voltage_v, set(needed))
 
     def doubts(
         self, values: DecodedValues, now: float, ours: PhaseCurrents | None = None

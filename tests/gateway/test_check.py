@@ -85,3 +85,17 @@ def test_values_that_look_like_markup_are_printed_as_they_are(check, example):
     _, printed = check(example.replace("circuit: garage", "circuit: '[red]x[/red]'", 1))
 
     assert "'[red]x[/red]'" in printed
+
+
+def test_serial_line_that_is_too_slow_for_its_meters_is_a_warning(check):
+    meters = "".join(
+        f'  m{n}: {{model: eastron-sdm630, url: "rtu:///dev/ttyUSB0", unit: {n}}}\n'
+        for n in range(1, 21)
+    )
+    code, printed = check(
+        "site: {id: one, name: One}\ncloud: {url: 'ws://127.0.0.1:9', identity: ONE}\n"
+        f"meters:\n{meters}circuits: {{grid: {{rating_a: 63, meter: m1}}}}\nstations: {{}}\n"
+    )
+
+    assert code == 0
+    assert "site.yaml:4: warning: meters.m1.max_age_s: reading the 20 meters" in printed

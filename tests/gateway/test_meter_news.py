@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.meter_news import MeterNews
+from gateway.meter_news import MeterNews, phases_below
 from gateway.metrics import Counters
 from gateway.site_state import SiteState
 from load_balancer.phases import PhaseCurrents
@@ -51,6 +51,13 @@ def test_draw_below_a_meter_lies_on_the_phases_of_its_circuit(state, news):
 
     assert news.drawn("main", 101.0) == (6, 16, 18)
     assert news.drawn("yard", 101.0) == (0, 0, 8)
+
+
+def test_phases_below_a_meter_are_those_its_evses_are_wired_to(state):
+    assert phases_below(state.site, "main") == {0, 1, 2}
+    assert phases_below(state.site, "yard") == {2}
+    unknown = parse_site(SITE.replace("[L3]", "[L3, unknown]"), {})
+    assert phases_below(unknown, "yard") == {2}
 
 
 def test_draw_that_was_not_reported_for_three_intervals_counts_no_more(state, news):

@@ -77,7 +77,13 @@ async def test_turned_phases_are_found_and_nothing_is_billed(depot_of):
                     depot.clock.skipped_s += 0.05 * (SPEED - 1)
                     await asyncio.sleep(0.05)
 
+                procedure.end()
+                while not procedure.is_at_rest:
+                    bench.pass_time(0.05, step_s=0.05)
+                    await asyncio.sleep(0.05)
+
             [finding] = [find(depot.site, change) for change in procedure.changes]
             assert finding.found_phases == ("L2", "L3", "L1")
-            assert yaml_lines([finding])[-1] == "      1: { phases: [L2, L3, L1] }"
+            line = yaml_lines(depot.site, [finding])[-1]
+            assert line == "      1: { phases: [L2, L3, L1], cloud_evse: 1 }"
             assert not depot.cloud.transactions

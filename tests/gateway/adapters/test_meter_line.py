@@ -5,8 +5,10 @@ The other side is a bare socket, a pseudo-terminal or the simulated meter.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import tty
@@ -15,11 +17,19 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.adapters import meter_line
 from gateway.adapters.meter import MeterReader
 from gateway.adapters.meter_line import ModbusLine, silence_s
 from gateway.errors import Unavailable
 from gateway.meters.decode import DecodedValues, PhaseValues
 from gateway.meters.model import meter_model
+from gateway.meters.silence import (
+    ConnectionLost,
+    NotConnected,
+    Obstacle,
+    Refused,
+    UnusableFiles,
+)
 from gateway.simulation.meter import Address, Fault, SimulatedMeter
 from site_config.addresses import RtuTcpBus, SerialBus, TcpBus, TlsBus
 
@@ -109,8 +119,92 @@ async def test_nonsense_on_the_wire_is_unavailable(answer):
 
 async def test_serial_port_that_is_not_there_is_unavailable():
     async with ModbusLine(SerialBus("/dev/no-such-port")) as line:
-        with pytest.raises(Unavailable, match="cannot connect to /dev/no-such-port"):
+        with pytest.raises(NotConnected, match="/dev/no-such-port: no such file") as refusal:
             await line.read(4, 0, 2, unit=1, deadline_s=5)
+
+    assert refusal.value.obstacle is Obstacle.DEVICE
+
+
+async def test_serial_port_that_another_program_holds_is_told_so():
+    ours, theirs = os.openpty()
+    fcntl.flock(theirs, fcntl.LOCK_EX)
+    async with ModbusLine(SerialBus(os.ttyname(theirs), 115200)) as line:
+        with pytest.raises(NotConnected, match="another program uses it"):
+            await line.read(4, 0, 2, unit=1, deadline_s=5)
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.parametrize(
+    ("bus", "obstacle", "words"),
+    [
+        (TcpBus("127.0.0.1", 1), Obstacle.PORT, "127.0.0.1:1: refused"),
+        (TcpBus("no-such-meter.invalid"), Obstacle.NAME, "nobody knows this name"),
+        (TlsBus("127.0.0.1", 1), Obstacle.PORT, "with TLS: refused"),
+    ],
+)
+async def test_obstacle_to_a_connection_is_named(bus, obstacle, words):
+    async with ModbusLine(bus) as line:
+        with pytest.raises(NotConnected, match=words) as refusal:
+            await line.read(4, 0, 2, unit=1, deadline_s=5)
+
+    assert refusal.value.obstacle is obstacle
+
+
+async def test_host_that_swallows_the_handshake_is_not_taken_for_a_silent_meter(monkeypatch):
+    """Its queue of connections is full: as a host that is not there, but on loopback."""
+    monkeypatch.setattr(meter_line, "CONNECT_S", SHORT_S)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as full:
+        for _ in range(3):
+            knock = full.enter_context(socket.socket())
+            knock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                knock.connect(deaf.getsockname())
+        async with ModbusLine(TcpBus(*deaf.getsockname())) as line:
+            with pytest.raises(NotConnected, match="nobody answers there") as refusal:
+                await line.read(4, 0, 2, unit=1, deadline_s=5)
+
+    assert refusal.value.obstacle is Obstacle.HOST
+
+
+async def test_handshake_may_take_longer_than_an_answer(certificate, monkeypatch):
+    """A small meter takes its time for TLS; its answers come as fast as any."""
+    deadline_s, handshake_s = 0.5, 0.6
+    create = asyncio.get_running_loop().create_connection
+
+    async def slowly(*args, **more):
+        await asyncio.sleep(handshake_s)
+        return await create(*args, **more)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", slowly)
+    async with (
+        three_meters(tls=server_context(certificate)) as meter,
+        ModbusLine(TlsBus("127.0.0.1", meter.port, certificate[0])) as line,
+    ):
+        assert len(await line.read(4, 0, 2, unit=1, deadline_s=deadline_s)) == 2
+
+
+@pytest.mark.parametrize("hears_first", [True, False])
+async def test_connection_that_is_closed_instead_of_an_answer_is_lost_at_once(hears_first):
+    """As a meter does that takes one client at a time; no deadline is waited out."""
+
+    async def hang_up(reader, writer):
+        if hears_first:
+            await reader.read(100)
+        writer.close()
+
+    async with serving(hang_up) as bus, ModbusLine(bus) as line, asyncio.timeout(20):
+        with pytest.raises(ConnectionLost):
+            await line.read(4, 0, 2, unit=1, deadline_s=3600)
+
+
+async def test_meter_that_is_busy_until_the_deadline_is_busy_not_silent():
+    async with SimulatedMeter(meter_model("eastron-sdm630"), DecodedValues) as meter:
+        meter.fault = Fault.BUSY
+        bus = TcpBus("127.0.0.1", meter.port)
+        async with ModbusLine(bus, sleep=lambda _seconds: asyncio.sleep(3600)) as line:
+            with pytest.raises(Refused, match="exception 6"):
+                await line.read(4, 0, 2, unit=1, deadline_s=0.5)
 
 
 async def test_serial_line_speaks_rtu():
@@ -246,8 +340,24 @@ async def test_meter_whose_certificate_nobody_vouches_for_is_not_believed(certif
         three_meters(tls=server_context(certificate)) as meter,
         ModbusLine(TlsBus("127.0.0.1", meter.port)) as line,
     ):
-        with pytest.raises(Unavailable, match=r"cannot connect to .* with TLS"):
+        with pytest.raises(
+            NotConnected, match=r"with TLS: .*\(self-signed certificate\)"
+        ) as refusal:
             await line.read(4, 0, 2, unit=1, deadline_s=5)
+
+    assert refusal.value.obstacle is Obstacle.CERTIFICATE
+
+
+async def test_meter_that_speaks_no_tls_is_told_so():
+    async def babble(reader, writer):
+        await reader.read(100)
+        writer.write(b"no TLS here, none at all")
+
+    async with serving(babble) as bus, ModbusLine(TlsBus(bus.host, bus.port)) as line:
+        with pytest.raises(NotConnected) as refusal:
+            await line.read(4, 0, 2, unit=1, deadline_s=5)
+
+    assert refusal.value.obstacle is Obstacle.TLS
 
 
 async def test_meter_that_asks_who_reads_is_shown_the_gateways_certificate(certificate):
@@ -264,7 +374,7 @@ async def test_meter_that_asks_who_reads_is_shown_the_gateways_certificate(certi
 
 async def test_certificate_files_that_are_not_there_are_named():
     async with ModbusLine(TlsBus("127.0.0.1", 1, ca="/no/such.pem")) as line:
-        with pytest.raises(Unavailable, match="certificate files"):
+        with pytest.raises(UnusableFiles, match="certificate files"):
             await line.read(4, 0, 2, unit=1, deadline_s=5)
 
 

@@ -219,6 +219,21 @@ def test_phase_that_was_never_connected_is_not_missing():
     assert kinds(watch(), [moving(n, one) for n in range(50)]) == []
 
 
+def test_phase_that_an_evse_is_wired_to_is_missing_from_the_first_reading_on():
+    """The fuse before the meter's input was gone before we came: others draw there unseen."""
+    one = replace(GOOD, voltages=PhaseValues(230, 0, 229), currents=PhaseValues(10, 0, 30))
+    needed = frozenset({0, 1})
+
+    assert kinds(watch(needed=needed), [moving(0, one)]) == [(0, DoubtKind.MISSING_PHASE)]
+    assert kinds(watch(needed=frozenset({0, 2})), [moving(0, one)]) == []
+
+
+def test_meter_that_tells_no_voltage_misses_no_phase():
+    blind = replace(GOOD, voltages=PhaseValues(None, None, None))
+
+    assert kinds(watch(needed=frozenset({0, 1, 2})), [moving(n, blind) for n in range(9)]) == []
+
+
 def test_all_phases_sagging_at_once_is_the_network():
     readings = [replace(moving(n), voltages=PhaseValues(100, 101, 99)) for n in range(2)]
 
