@@ -6,7 +6,8 @@ positive = towards the vehicle; inside, whole deci-amps (`_da`). Instants are mo
 Rule 1: What is promised on a conductor, plus what others draw there, stays within its limit.
 Rule 2: A cut is immediate, as large as the excess, and touches nobody elsewhere.
 Rule 3: A rise waits: for its own last change to settle, for the circuit to be quiet after a
-        cut, for a trusted meter, for the cut of another to be confirmed. Then it is small.
+        cut, for a trusted meter that is not overdue, for the cut of another to be confirmed. Then
+        it is small.
 Rule 4: A failure - a lost meter, a lost station, an unknown limit - raises nobody.
 Rule 5: Same history, same decision.
 """
@@ -276,7 +277,7 @@ class Balancer:
             event = meter.observe(reading, draws, allowed_da[nodes], now)
             if event is not None:
                 events.append(event)
-            if was_trusted and not meter.is_trusted:
+            if was_trusted and (not meter.is_trusted or meter.is_overdue(now)):
                 self._hold_path(self._tree.path(index), now)
         return events
 

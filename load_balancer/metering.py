@@ -59,6 +59,7 @@ class MeteredCircuit:
         self.is_trusted = False
         """Fresh, and not just come back."""
         self._max_age_s = meter.max_age_s
+        self._heard_at = -inf
         self._window_s = SETTLE_S + report_interval_s + meter.poll_s
         self._seen: deque[tuple[float, Triple]] = deque()
         """What others seemed to draw, with the reading's instant; oldest first."""
@@ -94,11 +95,16 @@ class MeteredCircuit:
         measured_da = _triple(ceil(current * 10 - ROUNDING) for current in self.measured)
         event = None
         if reading.taken_at > self._newest_at:
-            self._newest_at = reading.taken_at
+            self._newest_at, self._heard_at = reading.taken_at, now
             event = self._trust_more(now)
             self._estimate(measured_da, draws)
         self._react_to_overload(measured_da, draws, allowed_da)
         return event
+
+    def is_overdue(self, now: float) -> bool:
+        """Return whether nothing new was heard for half the age at which a reading is stale: too
+        long to let anybody rise, not long enough to let everybody fall."""
+        return now - self._heard_at > self._max_age_s / 2
 
     def _be_silent(self, read_at: float | None, now: float) -> MeterLost | None:
         if self._silent_since is None:

@@ -28,7 +28,8 @@ class Steps:
         self.balancer = Balancer(one_circuit(count, **settings))
         self.keys = [EvseKey(f"S{n}", 1) for n in range(count)]
         self.now = START
-        self.reading_a = reading_a
+        self.reading_a, self.reading_at = reading_a, None
+        """The second: when the last one was taken; None: one is taken each second."""
         self.limits = ()
         self.told_a = dict.fromkeys(self.keys, 0.0)
         self.others = {}
@@ -40,7 +41,8 @@ class Steps:
             evses = tuple(self._evse(key, changes.get(key.station_id, {})) for key in self.keys)
             reading = None
             if self.reading_a is not None:
-                reading = MeterReading(self.now, PhaseCurrents(*[self.reading_a] * 3))
+                taken_at = self.now if self.reading_at is None else self.reading_at
+                reading = MeterReading(taken_at, PhaseCurrents(*[self.reading_a] * 3))
             circuit = CircuitInput("grid", reading, self.limits)
             self.decision = self.balancer.step(SiteInputs(evses, (circuit,)), self.now)
             self.told_a = {key: limit.limit_a for key, limit in self.decision.limits.items()}
@@ -402,6 +404,17 @@ def test_while_a_meter_is_lost_no_full_vehicle_is_offered_anything_new():
     steps.step(S1=refused)
 
     assert steps.step(30, S1=full) == [32, 0]
+
+
+def test_a_meter_that_is_overdue_freezes_rises_before_anybody_falls():
+    heard, overdue = (Steps(1, reading_a=0.0) for _ in range(2))
+    heard.step(8)
+    overdue.step(8)
+    overdue.reading_at = overdue.now
+
+    assert heard.step(4) == [11]
+    assert overdue.step(4) == [6]
+    assert overdue.reason().rule is Rule.RISING
 
 
 def test_limits_rise_only_beside_the_most_that_others_were_seen_to_draw():
