@@ -8,7 +8,7 @@ from gateway.adapters.beside import Beside
 from gateway.arrivals import ANSWER_FIRST_S, Arrivals
 from gateway.commands import StatusAnswer
 from gateway.parts import Parts
-from gateway.records import Kept
+from gateway.kept import Kept
 from site_config.model import Site
 
 NAMES = [f"S{number}" for number in range(200)]
