@@ -17,8 +17,8 @@ from load_balancer.allocation import Demand, Share
 
 WISH_COUNTS = 0.2
 """Of the time that a wish takes at full current, this part is added to the departure. More
-satisfies more drivers, less delivers more energy: in recorded sessions 0.1 more or less moves both
-by half a point at most."""
+satisfies more drivers, less delivers more energy. Between 0.1 and 0.3, on recorded sessions, it
+moves 1.5 points of the drivers and 0.3 of the energy."""
 COMMON_DA = 320
 """Hardly any vehicle takes more: an EVSE that offers 80 A makes no wish shorter."""
 SHORTEST_S = 60.0
