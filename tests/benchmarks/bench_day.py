@@ -56,7 +56,7 @@ class Case(NamedTuple):
 CASES = (
     Case("fair", "fair", 0.0, FAIR_PART),
     Case("departure", "departure", 0.0, DEPARTURE_PART),
-    Case("departure, 1 h wrong", "departure", HOUR_S, WRONG_DEPARTURE_PART, (1, 2, 3)),
+    Case("1 h wrong", "departure", HOUR_S, WRONG_DEPARTURE_PART, (1, 2, 3)),
 )
 
 
@@ -127,7 +127,7 @@ def table_of(voltage_v: float, *, is_realistic: bool, console: Console) -> None:
 
 def hold_outs(console: Console) -> None:
     """Print by how much each policy is above its target in other circumstances."""
-    table = Table(title="points of the optimum above the target (whole A: of whole amperes)")
+    table = Table(title="points above the target, of the optimum / of that of whole amperes")
     for heading in ("recording", "V", "policy", *(f"{kw} kW" for kw in CAPACITIES_KW), "served"):
         table.add_column(heading, justify="right")
     circumstances = [("as recorded", recording(), voltage_v) for voltage_v in (VOLTAGE_V, 230, 240)]
@@ -143,7 +143,7 @@ def hold_outs(console: Console) -> None:
 
 
 def _margin(found: Found, target: float) -> str:
-    return f"{100 * (found.part - target):+.2f} ({100 * (found.whole_part - target):+.2f})"
+    return " / ".join(f"{100 * (part - target):+.1f}" for part in (found.part, found.whole_part))
 
 
 def month(console: Console) -> None:
