@@ -206,7 +206,10 @@ class Steering:
             self._make_way(demanding, wanted_at)
 
     def _make_way(self, demanding: Sequence[EvseMemory], wanted_at: dict[int, float]) -> None:
-        """Bring down to his fair share who is above it and above those who want to rise there.
+        """Bring down to his share who is above it where somebody wants to rise.
+
+        Who goes by his departure gives way to anybody: what he has beyond his share is another's
+        by plan, however much that one has already. By fair shares, only who has more gives way.
 
         Args:
             wanted_at: by full node, the lowest level (current by weight) from which somebody
@@ -217,7 +220,7 @@ class Steering:
                 continue
             path = self.path(memory)
             lowest = min((wanted_at[node] for node in path if node in wanted_at), default=inf)
-            if lowest == 0 or (memory.plan and lowest < memory.next_da / memory.node.weight):
+            if lowest == 0 or (memory.plan and lowest < inf):
                 memory.next_da = memory.share.limit_da
             elif lowest < memory.next_da / memory.node.weight:
                 # Nobody is paused only because another would like more.

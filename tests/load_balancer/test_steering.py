@@ -4,21 +4,23 @@ import pytest
 
 from load_balancer.allocation import Share
 from load_balancer.circuits import CircuitTree
+from load_balancer.departures import Plan
 from load_balancer.evse_memory import EvseMemory
 from load_balancer.steering import LIVE, Room, Steering
 from tests.load_balancer.plant import one_circuit
 
 NOW = 1000.0
 FULL = Room([0] * 3, [0] * 3)
+PLAN = Plan(NOW + 3600, 5000)
 
 
-def charging(limit_da, share_da, **evse):
+def charging(limit_da, share_da, plan=None, **evse):
     """An EVSE that was told a limit long ago and deserves another."""
     node = CircuitTree(one_circuit(1, phases=["L1"], **evse)).evses[0]
     memory = EvseMemory(node, 10)
     memory.limit_da = memory.next_da = memory.counted_da = limit_da
     memory.maximum_da = 320
-    memory.share = Share(share_da, 0)
+    memory.share, memory.plan = Share(share_da, 0), plan
     return memory
 
 
@@ -40,6 +42,19 @@ def after_rise(*memories, room=FULL):
 )
 def test_where_nothing_is_free(low, high, expected_da):
     assert after_rise(charging(*low), charging(*high)) == expected_da
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected_da"),
+    [
+        pytest.param((100, 60), (150, 200), [60, 150], id="who has less gives way as well"),
+        pytest.param((60, 0), (150, 200), [0, 150], id="even all of it"),
+        pytest.param((100, 60), (150, 150), [100, 150], id="not before somebody wants to rise"),
+        pytest.param((100, 60), (150, 155), [100, 150], id="not for a trifle"),
+    ],
+)
+def test_who_goes_by_his_departure_gives_way_to_anybody(low, high, expected_da):
+    assert after_rise(charging(*low, PLAN), charging(*high)) == expected_da
 
 
 def test_what_is_free_is_taken_in_small_steps():

@@ -13,7 +13,7 @@ import pytest
 from gateway.simulation.day import Day, Weather
 from gateway.simulation.day_optimum import optimum_wh
 from gateway.simulation.day_record import figures_of
-from tests.gateway.simulation.caltech import garage, recording
+from tests.gateway.simulation.caltech import VOLTAGE_V, days, garage, recording
 
 CAPACITIES_KW = (20, 30, 40, 50, 70)
 RUNS_ALL = os.environ.get("SITE_GATEWAY_ALL_DAYS") == "1"
@@ -22,8 +22,6 @@ FAIR_PART = 0.925
 DEPARTURE_PART = 0.989
 WRONG_DEPARTURE_PART = 0.976
 REALISM_COSTS = 0.015
-BUSY_DAY = ("2019-03-07", "2019-03-08")
-"""More than 30 cars at once."""
 
 
 def only(*capacities_kw):
@@ -31,15 +29,18 @@ def only(*capacities_kw):
     return pytest.mark.parametrize("capacity_kw", CAPACITIES_KW if RUNS_ALL else capacities_kw)
 
 
-def figures(capacity_kw, weather, days=None):
-    text = recording()
-    if days is not None:
-        heading, *rows = text.splitlines()
-        first, last = days
-        text = "\n".join([heading, *(r for r in rows if first <= r.split(",")[2] < last)])
-    site, sessions = garage(capacity_kw, text)
+def figures(capacity_kw, weather, text=None, voltage_v=VOLTAGE_V, **settings):
+    """What came of a recording; `settings` are those of the site by which it is judged."""
+    text = recording() if text is None else text
+    site, sessions = garage(capacity_kw, text, voltage_v)
     record = Day(site, sessions, weather).run()
-    return figures_of(record, weather.policy, optimum_wh(site, sessions), 0.0)
+    best_wh = optimum_wh(*garage(capacity_kw, text, voltage_v, **settings))
+    return figures_of(record, weather.policy, best_wh, 0.0)
+
+
+def busy_day():
+    """More than 30 cars at once."""
+    return days("2019-03-07", "2019-03-08", recording())
 
 
 def part(figures):
@@ -78,13 +79,23 @@ def test_departures_that_are_wrong_by_an_hour_cost_little(capacity_kw):
     assert part(found) >= WRONG_DEPARTURE_PART
 
 
+@pytest.mark.parametrize("voltage_v", [230, 240])
+@pytest.mark.parametrize(("policy", "least"), [("fair", FAIR_PART), ("departure", DEPARTURE_PART)])
+def test_at_another_voltage_only_fractions_of_an_ampere_are_lost(policy, least, voltage_v):
+    """The same power is 43.48 A or 41.67 A there, and limits are whole amperes."""
+    found = figures(30, Weather(policy), busy_day(), voltage_v, whole_amperes=True)
+
+    assert part(found) >= least
+    assert found.worst_overload_a == found.fuse_share == 0
+
+
 @pytest.mark.parametrize("policy", ["fair", "departure"])
 @only(40)
 def test_slow_stations_cars_and_meters_cost_little(capacity_kw, policy):
-    days = None if RUNS_ALL else BUSY_DAY
-    ideal = figures(capacity_kw, Weather(policy), days)
+    text = recording() if RUNS_ALL else busy_day()
+    ideal = figures(capacity_kw, Weather(policy), text)
 
-    real = figures(capacity_kw, Weather(policy, is_realistic=True, step_s=5.0), days)
+    real = figures(capacity_kw, Weather(policy, is_realistic=True, step_s=5.0), text)
 
     assert part(real) >= part(ideal) - REALISM_COSTS
     assert real.fuse_share < 0.1
