@@ -48,7 +48,7 @@ class Appetite:
             self._offered_since = now
             self._has_drawn = self._has_declined = False
         if not self._has_drawn and drawn_da >= DRAWING_DA:
-            self._has_drawn, self._doublings = True, 1
+            self._has_drawn, self._doublings = True, 2
         self._listen(says_it_wants, now)
         return self.is_hungry
 

@@ -277,17 +277,19 @@ def test_whatever_is_said_of_paused_cars_they_take_turns(says_paused_wants):
 
 @pytest.mark.parametrize("says_paused_wants", [True, False], ids=["held back", "wants nothing"])
 def test_a_full_car_on_a_full_site_is_left_alone_but_for_a_question(says_paused_wants):
-    """After an hour; it takes nobody's turn meanwhile."""
+    """After two hours; it takes nobody's turn meanwhile."""
     world = World(one_circuit(4, rating_a=18, meter=False))
     full = world.outlet("S0")
     full.says_paused_wants = says_paused_wants
     settled(world, 1200)
     full.vehicle.is_full = True
 
-    world.run(2 * 3600)
+    world.run(3 * 3600)
 
     assert full.changes <= 6
-    offered_s = sum(decision.limits[full.key].limit_a > 0 for _, _, decision in world.log[-7200:])
+    offered_s = sum(
+        decision.limits[full.key].limit_a > 0 for _, _, decision in world.log[-3 * 3600 :]
+    )
     assert 50 < offered_s < 300
     assert max(outlet.changes for outlet in world.outlets.values()) <= 12
 
