@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from threading import Lock
 from typing import NamedTuple
 
 from gateway.operations import TraceEntry, TraceQuery
@@ -70,34 +69,35 @@ class _Pack(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Frames:
-    """The frames of one socket at an instant, the newest first; unpacked while they are read."""
+    """The frames of one socket. To be read on a thread, too: only `loose` grows, all else is a new
+    object."""
 
     name: str
-    packs: tuple[_Pack, ...]
-    loose: tuple[TraceEntry, ...]
+    packs: tuple[_Pack, ...] = ()
+    loose: list[TraceEntry] = field(default_factory=list)
+    """What has passed since the newest pack."""
 
     def __iter__(self) -> Iterator[TraceEntry]:
-        yield from reversed(self.loose)
+        """Yield the newest first, unpacked while they are read."""
+        yield from reversed(tuple(self.loose))
         for pack in reversed(self.packs):
             yield from reversed(pack.entries(self.name))
 
 
 @dataclass(slots=True)
 class _Ring:
-    """The frames of one socket, the oldest first."""
+    """The frames of one socket, and how much they are."""
 
+    frames: _Frames
     length: int
     """How many it holds at most."""
-    packs: list[_Pack] = field(default_factory=list)
     packed_length: int = 0
     packed_size: int = RING_BYTES
-    loose: list[TraceEntry] = field(default_factory=list)
-    """What has passed since the newest pack."""
     loose_size: int = 0
 
     @property
     def is_too_long(self) -> bool:
-        return self.packed_length + len(self.loose) > self.length
+        return self.packed_length + len(self.frames.loose) > self.length
 
     @property
     def size(self) -> int:
@@ -107,25 +107,27 @@ class _Ring:
     @property
     def may_forget(self) -> bool:
         """Whether something is left when the oldest is forgotten."""
-        return len(self.packs) + len(self.loose) > 1
+        return len(self.frames.packs) + len(self.frames.loose) > 1
 
     def pack(self) -> None:
-        if not self.loose:
-            return
-        pack = _Pack.of(self.loose)
-        self.packs.append(pack)
-        self.packed_length += pack.length
-        self.packed_size += pack.size
-        self.loose, self.loose_size = [], 0
+        frames = self.frames
+        if frames.loose:
+            pack = _Pack.of(frames.loose)
+            self.packed_length += pack.length
+            self.packed_size += pack.size
+            self.frames = _Frames(frames.name, (*frames.packs, pack))
+            self.loose_size = 0
 
     def forget_oldest(self) -> None:
         """Forget the oldest pack, or frame where nothing is packed."""
-        if self.packs:
-            pack = self.packs.pop(0)
+        frames = self.frames
+        if frames.packs:
+            pack, *packs = frames.packs
             self.packed_length -= pack.length
             self.packed_size -= pack.size
+            self.frames = _Frames(frames.name, tuple(packs), frames.loose)
         else:
-            self.loose_size -= _size(self.loose.pop(0))
+            self.loose_size -= _size(frames.loose.pop(0))
 
 
 class MessageTrace:
@@ -154,21 +156,19 @@ class MessageTrace:
         self.size = 0
         """Bytes kept of all sockets, about."""
         self._rings: dict[str, _Ring] = {}
-        self._lock = Lock()
 
     def note(self, name: str, direction: str, text: str) -> None:
         """Keep one frame; `name` is a station's identity or `cloud`."""
         entry = TraceEntry(self._clock_utc(), name, direction, text)
         size = _size(entry)
-        with self._lock:
-            ring = self._rings.get(name)
-            if ring is None:
-                ring = self._rings[name] = self._new_ring(name)
-            ring.loose.append(entry)
-            ring.loose_size += size
-            self.size += size
-            if ring.loose_size > self._loose or ring.is_too_long or self.size > self._budget:
-                self._make_room(name, ring)
+        ring = self._rings.get(name)
+        if ring is None:
+            ring = self._rings[name] = self._new_ring(name)
+        ring.frames.loose.append(entry)
+        ring.loose_size += size
+        self.size += size
+        if ring.loose_size > self._loose or ring.is_too_long or self.size > self._budget:
+            self._make_room(name, ring)
 
     def find(self, query: TraceQuery) -> list[TraceEntry]:
         """Return the newest frames that are asked for, oldest first, without secrets.
@@ -177,21 +177,14 @@ class MessageTrace:
         """
         if query.limit <= 0:
             return []
-        rings = self._copies(query.station)
+        kept = list(self._rings.items())
+        rings = [ring.frames for name, ring in kept if query.station in (None, name)]
         newest_first = heapq.merge(*rings, key=lambda entry: entry.at, reverse=True)
         found = wanted(query, rings, since_only(query, newest_first))
         return list(islice(found, query.limit))[::-1]
 
-    def _copies(self, station: str | None) -> list[_Frames]:
-        with self._lock:
-            return [
-                _Frames(name, tuple(ring.packs), tuple(ring.loose))
-                for name, ring in self._rings.items()
-                if station in (None, name)
-            ]
-
     def _new_ring(self, name: str) -> _Ring:
-        ring = _Ring(self._cloud_length if name == CLOUD else self._length)
+        ring = _Ring(_Frames(name), self._cloud_length if name == CLOUD else self._length)
         self.size += ring.size
         return ring
 

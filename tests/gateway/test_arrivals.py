@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from gateway.adapters.beside import Beside
 from gateway.arrivals import ANSWER_FIRST_S, Arrivals
 from gateway.commands import StatusAnswer
-from gateway.parts import Parts
 from gateway.kept import Kept
+from gateway.parts import Parts
 from site_config.model import Site
 
 NAMES = [f"S{number}" for number in range(200)]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.parts import Parts
 from gateway.kept import Kept
+from gateway.parts import Parts
 from gateway.station_desk import Notify, StationDesk
 from gateway.station_events import Surroundings
 from site_config.model import Site
