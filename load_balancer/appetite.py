@@ -12,9 +12,9 @@ from math import inf
 WAKES_WITHIN_S = 60.0
 """A vehicle that is offered current and has not drawn any after so long does not want it."""
 ASK_AGAIN_S = 1800.0
-"""One that never wanted anything, and is offered nothing since, is asked again after so long, as
-its timer may have run out; after twice as long if it has charged and is full, or still wants
-nothing, and so on."""
+"""One that has wanted nothing yet, and is offered nothing since, is asked again after so long, as
+its timer may have run out; after two hours if it has charged, as then it is full. Whenever it
+still wants nothing, the next time is twice as long, up to the second."""
 ASK_AGAIN_AT_MOST_S = 4 * 3600.0
 DRAWING_DA = 10
 """Less is the electronics of the station."""
