@@ -277,6 +277,8 @@ class Balancer:
             event = meter.observe(reading, draws, allowed_da[nodes], now)
             if event is not None:
                 events.append(event)
+            if not is_complete:
+                self._steering.wait(range(3 * index, 3 * index + 3), now)
             if was_trusted and (not meter.is_trusted or meter.is_overdue(now)):
                 self._hold_path(self._tree.path(index), now)
         return events

@@ -51,6 +51,9 @@ DISOBEDIENT_FROM_DA = 10
 STEADY_RULES = {Rule.EVSE_MAXIMUM, Rule.FAIR_SHARE, Rule.RISING, Rule.NO_DEMAND}
 """Rules whose numbers change only with the EVSE's own; the others quote what flows now."""
 
+RETURNS_WITHIN_S = 120.0
+"""After a restart of ours, stations are back by then."""
+
 IDLE_REPORT_S = 10.0
 """An EVSE without a vehicle counts as if it reported so often that it draws nothing."""
 
@@ -251,10 +254,13 @@ class EvseMemory:
             self.is_unheard = False
         elif not self.has_transaction:
             self.is_unheard = evse.measured is None and evse.energy_wh > 0
+            self._heard_by = now + RETURNS_WITHIN_S
+        if evse is None or not self.is_unheard:
+            return
+        if evse.is_reachable and not self.is_reachable:
             self._heard_by = now + SETTLE_S + self._report_age_s / 2
-        elif self.is_unheard:
-            told_at = -inf if evse.measured_at is None else evse.measured_at
-            self.is_unheard = told_at < self.settled_at and now < self._heard_by
+        has_told = evse.measured_at is not None and evse.measured_at >= self.settled_at
+        self.is_unheard = not has_told and now < self._heard_by
 
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
         self.floor_da = 0

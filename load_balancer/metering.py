@@ -39,7 +39,7 @@ class Draws:
     """The highest they may be drawing."""
     is_complete: bool = True
     """Everybody who was charging when we began has told what he draws. Until then only what our
-    own vehicles cannot explain is taken for others': rises find no more than the meter has left."""
+    own vehicles cannot explain is taken for others', and nobody may rise on it."""
 
 
 class MeteredCircuit:

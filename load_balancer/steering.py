@@ -22,6 +22,8 @@ SHARE_AGAIN_S = 5.0
 """Fair shares are found anew at least so often while the room changes at all."""
 SHARE_AGAIN_DA = 10
 """A smaller change of the room, or one below a hundredth, waits for that."""
+AT_ONCE_S = 1.0
+"""The longest time between two steps of a site that has a meter, or nearly."""
 UNFAIR_FROM_DA = 10
 """So much below its fair share, an EVSE takes it from those who are above theirs."""
 
@@ -81,6 +83,12 @@ class Steering:
         self._all_held_until = now + self._pace.hold_off_s
         for node in nodes:
             self._held_until[node] = now + self._pace.hold_off_s
+
+    def wait(self, nodes: Iterable[int], now: float) -> None:
+        """Let nobody rise on these conductors in this step."""
+        self._all_held_until = max(self._all_held_until, now + AT_ONCE_S)
+        for node in nodes:
+            self._held_until[node] = max(self._held_until[node], now + AT_ONCE_S)
 
     def is_quiet(self, now: float) -> bool:
         """Return whether nobody has to wait."""
