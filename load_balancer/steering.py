@@ -151,17 +151,16 @@ class Steering:
     def share(self, demanding: Sequence[EvseMemory], room: Room, now: float) -> None:
         """Find everybody's fair share of what may be risen into.
 
-        While nobody's demand changes and the room hardly does, the shares of a moment ago will
-        do: whoever rises is held to what is free now.
+        While nobody comes or goes and demands and room hardly change, the shares of a moment ago
+        will do: whoever rises is held to what is free now.
         """
         demands = [memory.demand for memory in demanding]
         is_obeyed = not any(memory.floor_da for memory in demanding)
-        asked = (list(demanding), demands)
         has_plans = any(memory.plan for memory in demanding)
         is_recent = not has_plans or now - self._shared_at < SHARE_AGAIN_S
-        if is_obeyed and is_recent and asked == self._shared and self._is_still_so(room, now):
+        if is_obeyed and is_recent and self._is_still_so(demanding, demands, room, now):
             return
-        self._shared = asked if is_obeyed else None
+        self._shared = (list(demanding), demands) if is_obeyed else None
         self._shared_room, self._shared_at = room, now
         for memory, found in self._allocate(demanding, demands, room.to_rise_da):
             is_kept = 0 < found.limit_da <= memory.floor_da
@@ -178,16 +177,36 @@ class Steering:
                 if share != memory.share:
                     memory.share = share
 
-    def _is_still_so(self, room: Room, now: float) -> bool:
-        if room.to_rise_da == self._shared_room.to_rise_da:
-            return True
-        if now - self._shared_at >= SHARE_AGAIN_S:
+    def _is_still_so(
+        self, demanding: Sequence[EvseMemory], demands: list[Demand], room: Room, now: float
+    ) -> bool:
+        if self._shared is None or demanding != self._shared[0]:
             return False
-        changes_da = map(sub, room.to_rise_da, self._shared_room.to_rise_da)
-        return all(
-            abs(change_da) <= SHARE_AGAIN_DA or abs(change_da) * 100 <= room_da
-            for change_da, room_da in zip(changes_da, room.to_rise_da, strict=True)
-        )
+        is_long_ago = now - self._shared_at >= SHARE_AGAIN_S
+        if room.to_rise_da != self._shared_room.to_rise_da:
+            changes_da = map(sub, room.to_rise_da, self._shared_room.to_rise_da)
+            if is_long_ago or any(
+                abs(change_da) > SHARE_AGAIN_DA and abs(change_da) * 100 > room_da
+                for change_da, room_da in zip(changes_da, room.to_rise_da, strict=True)
+            ):
+                return False
+        before = self._shared[1]
+        return demands == before or (not is_long_ago and self._keep_within(demanding, before))
+
+    def _keep_within(self, demanding: Sequence[EvseMemory], before: Sequence[Demand]) -> bool:
+        """Keep shares within maximums that have fallen; False: more has changed, or
+        somebody may begin."""
+        for memory, former in zip(demanding, before, strict=True):
+            demand = memory.demand
+            if demand is former:
+                continue
+            may_begin = memory.share.limit_da == 0 and demand.maximum_da > former.maximum_da
+            if may_begin or replace(demand, maximum_da=former.maximum_da) != former:
+                return False
+            if demand.maximum_da < memory.share.limit_da:
+                is_enough = demand.maximum_da >= demand.minimum_da
+                memory.share = Share(demand.maximum_da if is_enough else 0, None)
+        return True
 
     def rise(
         self, demanding: Sequence[EvseMemory], counted_da: Sequence[int], room: Room, now: float

@@ -406,6 +406,20 @@ def test_while_a_meter_is_lost_no_full_vehicle_is_offered_anything_new():
     assert steps.step(30, S1=full) == [32, 0]
 
 
+def test_a_lower_ceiling_holds_at_once_and_what_it_leaves_goes_to_others_within_seconds():
+    steps = Steps(2, rating_a=32, meter=False)
+    steps.step(60)
+    lowered = {"ceilings": (Ceiling(Rule.CLOUD_PROFILE, 10.0),)}
+
+    at_once_a = steps.step(S0=lowered)
+    reason = steps.reason()
+    later_a = steps.step(5, S0=lowered)
+
+    assert at_once_a[0] == 10
+    assert (reason.rule, reason.value_a) == (Rule.CLOUD_PROFILE, 10)
+    assert later_a == [10, 21]
+
+
 def test_a_meter_that_is_overdue_freezes_rises_before_anybody_falls():
     heard, overdue = (Steps(1, reading_a=0.0) for _ in range(2))
     heard.step(8)
