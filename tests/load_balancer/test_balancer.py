@@ -24,8 +24,8 @@ TWO = (EvseKey("S0", 1), EvseKey("S1", 1))
 class Steps:
     """A balancer of EVSEs that do as they are told, unless a step says otherwise."""
 
-    def __init__(self, count=2, *, reading_a=10.0, **settings):
-        self.balancer = Balancer(one_circuit(count, **settings))
+    def __init__(self, count=2, *, reading_a=10.0, poll_s=1.0, **settings):
+        self.balancer = Balancer(one_circuit(count, poll_s=poll_s, **settings))
         self.keys = [EvseKey(f"S{n}", 1) for n in range(count)]
         self.now = START
         self.reading_a, self.reading_at = reading_a, None
@@ -415,6 +415,16 @@ def test_a_meter_that_is_overdue_freezes_rises_before_anybody_falls():
     assert heard.step(4) == [11]
     assert overdue.step(4) == [6]
     assert overdue.reason().rule is Rule.RISING
+
+
+@pytest.mark.parametrize("poll_s", [1, 2, 3, 4])
+def test_a_meter_that_is_read_rarely_is_not_overdue_between_two_readings(poll_s):
+    steps = Steps(1, reading_a=0.0, poll_s=poll_s)
+    for second in range(120):
+        steps.reading_at = steps.now + 1.0 - second % poll_s
+        steps.step()
+
+    assert steps.told_a[steps.keys[0]] == 32
 
 
 def test_limits_rise_only_beside_the_most_that_others_were_seen_to_draw():
