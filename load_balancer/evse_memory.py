@@ -117,7 +117,9 @@ class EvseMemory:
         """What is known of its vehicle's departure."""
         self.drawn_da = self.low_da = self.fixed_da = NOTHING
         """Per conductor; the last is what is kept for it outside the fair share."""
-        self.counted_da = self.floor_da = 0
+        self.counted_da = self.floor_da = self._defied_da = 0
+        """The last: what it took whatever it was told when it was last heard in this transaction;
+        silence is no obedience."""
         self.demand = Demand(self.nodes, 0, 0)
         """What it asks of the fair share."""
 
@@ -268,7 +270,7 @@ class EvseMemory:
         if measured_at is not None and evse.measured is not None:
             measured_da = _deci_amps(evse.measured)
         if not self.has_transaction:
-            self._appetite = Appetite()
+            self._appetite, self._defied_da = Appetite(), 0
             self._be_idle(evse, measured_da)
         elif not evse.wants_current and evse.energy_wanted_wh == 0:
             self._be_idle(evse, measured_da)  # It has all its driver wished for: nobody wakes it.
@@ -291,7 +293,7 @@ class EvseMemory:
             # It may be what it last was, or have fallen to its safe current by itself.
             self.counted_da = max(self.counted_da, self.safe_da)
         else:
-            self.counted_da = round(believed_a * 10)
+            self.counted_da = max(round(believed_a * 10), self._defied_da)
         self.fixed_da = (self.counted_da,) * 3
         measured = evse.measured if evse is not None else None
         # What a meter shows of it must not be counted twice, however long ago it was reported.
@@ -336,6 +338,11 @@ class EvseMemory:
             self._notice_disobedience(max(believed_da, reported_da) - limit_da)
         elif most_da > max(limit_da, believed_da, self._before_da) + DISOBEDIENT_FROM_DA:
             self.floor_da = most_da
+        if measured_at > -inf:
+            self._defied_da = self.floor_da
+        elif self._defied_da > self.floor_da and evse.measured is not None:
+            self.floor_da = self._defied_da
+            self.low_da = self.drawn_da = _deci_amps(evse.measured)
         self._take_ceilings(evse.ceilings)
 
     def _believed_da(self, evse: EvseInput) -> int:

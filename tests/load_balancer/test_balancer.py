@@ -406,6 +406,26 @@ def test_while_a_meter_is_lost_no_full_vehicle_is_offered_anything_new():
     assert steps.step(30, S1=full) == [32, 0]
 
 
+SILENCES = {"silent": {}, "lost": {"is_reachable": False, "believed_a": 6.0}}
+
+
+@pytest.mark.parametrize("silence", SILENCES.values(), ids=SILENCES)
+def test_a_station_that_does_not_obey_and_falls_silent_is_counted_as_it_was_heard(silence):
+    """On a fuse without a meter nothing else tells what it draws."""
+    steps = Steps(rating_a=40, meter=False)
+    for _ in range(120):
+        draws = {"measured": PhaseCurrents(32, 32, 32), "measured_at": steps.now}
+        steps.step(S0=draws)
+    others_a = steps.told_a[steps.keys[1]]
+
+    steps.step(200, S0=draws | silence)
+
+    assert others_a == 8
+    assert steps.told_a[steps.keys[1]] == 8
+    steps.step(S0=IDLE)
+    assert steps.step(60, S0=IDLE)[1] == 32
+
+
 def test_a_meter_that_is_overdue_freezes_rises_before_anybody_falls():
     heard, overdue = (Steps(1, reading_a=0.0) for _ in range(2))
     heard.step(8)
