@@ -48,7 +48,6 @@ nothing on disk yet."""
 RETRY_S = 5.0
 RETRY_MAXIMUM_S = 60.0
 EXPIRES_AFTER_REFRESHES = 3
-UNLIMITED_A = 1000.0
 READ_BACK_MORE_S = 60
 """Beyond the end of a live limit a station is asked what it will allow."""
 INACCURATE_A = 1.0

@@ -1,7 +1,6 @@
 """What a running site still knows after a restart: nobody's limit rises by it, nobody loses."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import orjson
 import pytest
@@ -14,6 +13,7 @@ from load_balancer.inputs import EvseKey
 from load_balancer.limiters.dimming import DimmingSource
 from load_balancer.limiters.quarter_hour import quarter_of
 from tests.scenarios.conftest import PATIENCE_S
+from tests.scenarios.test_grid_operator import silent_module
 from tests.scenarios.test_limits import Grid, live, with_meter
 
 SPEED = 16
@@ -145,18 +145,6 @@ async def test_a_heartbeat_before_a_restart_counts_from_when_it_was_heard(depot_
 
         assert at_once is None
         assert dimmed_to_w(depot) == FLOOR_W
-
-
-@asynccontextmanager
-async def silent_module():
-    async def swallow(reader, writer):
-        await reader.read()
-
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
-    try:
-        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 @pytest.mark.parametrize("source", [DimmingSource.INPUT, DimmingSource.FAIL_SAFE])
