@@ -41,6 +41,9 @@ ASK_AFTER_S = 2.0
 ASK_EVERY_S = 3.0
 """and the others have a little later."""
 
+RETURNS_WITHIN_S = 60.0
+"""A station that has not found us again by then after our restart is not waited for."""
+
 SHORTEST_RUN_S = 210.0
 """Who begins goes on for so long, if there is a minimum for him at all: a vehicle that is paused
 before it has woken up, or learnt what it may have, falls asleep."""
@@ -98,9 +101,9 @@ class EvseMemory:
 
         self.is_reachable = self.has_transaction = self.is_demanding = False
         """The last: its vehicle wants current, and it can be told how much."""
-        self.is_unheard, self._heard_by = False, -inf
+        self.is_unheard, self._heard_by = False, inf
         """It charges since before we began, and has not told yet what it draws of late; when its
-        word is waited for no longer."""
+        word is waited for no longer, inf: it was never looked at."""
         self.energy_wh = self.waiting_since = 0.0
         self.ceiling = self._own_maximum
         """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
@@ -251,12 +254,19 @@ class EvseMemory:
         """Notice who was charging before we began, until he has told what he draws of late."""
         if evse is None:
             self.is_unheard = False
-        elif not self.has_transaction:
+            return
+        if self._heard_by == inf:
             self.is_unheard = evse.measured is None and evse.energy_wh > 0
+            self._heard_by = now + RETURNS_WITHIN_S
+        if not self.is_unheard:
+            return
+        if evse.is_reachable and not self.is_reachable and self.settled_at == -inf:
             self._heard_by = now + SETTLE_S + self._report_age_s / 2
-        elif self.is_unheard:
-            told_at = -inf if evse.measured_at is None else evse.measured_at
-            self.is_unheard = told_at < self.settled_at and now < self._heard_by
+            return
+        told_at = -inf if evse.measured_at is None else evse.measured_at
+        is_told = evse.is_reachable and told_at >= self.settled_at
+        has_ended = not (evse.wants_current or evse.has_transaction)
+        self.is_unheard = not is_told and not has_ended and now < self._heard_by
 
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
         self.floor_da = 0

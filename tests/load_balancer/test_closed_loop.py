@@ -367,19 +367,26 @@ def test_the_feeder_of_a_tree_is_kept_like_the_root():
     assert world.most_a(0) <= 100
 
 
-def test_a_restart_pauses_nobody_and_is_over_in_seconds():
-    """Though at first the meter cannot tell our own vehicles from the building."""
+@pytest.mark.parametrize("away_s", [0, 5, 40])
+def test_a_restart_pauses_nobody_and_is_over_in_seconds(away_s):
+    """Though at first the meter cannot tell our own vehicles from the building, and stations take
+    a while to find us again."""
     world = settled(World(one_circuit(2, rating_a=28), base_a=(9, 9, 9)))
     before_a = world.limits_a()
     restarted_at = world.now
 
     world.restart()
+    for outlet in world.outlets.values():
+        outlet.is_reachable = away_s == 0
+    world.run(away_s)
+    for outlet in world.outlets.values():
+        outlet.is_reachable = True
     world.run(30)
 
     told = [
         limit.limit_a
         for at, _, decision in world.log
-        if at > restarted_at
+        if at > restarted_at + away_s
         for limit in decision.limits.values()
     ]
     assert before_a == {"S0": 9.5, "S1": 9.5}
