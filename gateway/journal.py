@@ -104,10 +104,6 @@ class Journal:
             self._last[key] = entry
             self._pending.append(entry)
 
-    @property
-    def has_pending(self) -> bool:
-        return bool(self._pending)
-
     def take(self) -> list[JournalEntry]:
         """Return what is not on disk yet, oldest first; from now on it is the caller's."""
         taken = list(self._pending)

@@ -43,11 +43,11 @@ START_IN_PAST_S = 5
 RISE_INTERVAL_S = 5.0
 """Rises of one EVSE are sent no closer than this."""
 RISE_UNWRITTEN_A = 6.0
-"""By so much it may have been raised just before a restart, with nothing on disk yet."""
+"""By so much it may have been raised just before a restart, or started with its minimum, with
+nothing on disk yet."""
 RETRY_S = 5.0
 RETRY_MAXIMUM_S = 60.0
 EXPIRES_AFTER_REFRESHES = 3
-UNLIMITED_A = 1000.0
 READ_BACK_MORE_S = 60
 """Beyond the end of a live limit a station is asked what it will allow."""
 INACCURATE_A = 1.0
@@ -183,7 +183,7 @@ class LimitDelivery:
         """
         most_a = self.evse.max_current_a
         if told_a is not None:
-            most_a = min(most_a, told_a + RISE_UNWRITTEN_A)
+            most_a = min(most_a, max(told_a + RISE_UNWRITTEN_A, self.minimum_a))
         falls_at = now + self._expires_s
         self._was_in_doubt.append(_Sent(most_a, falls_at, self.safe_current_a))
 

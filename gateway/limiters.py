@@ -172,7 +172,7 @@ class Limiters:
                 wired = rotation([phase for phase in evse.phases if phase is not None])
                 live = _live_conductors(evse)
                 if evse.measured is not None and 0 < live < PHASE_COUNT:
-                    singles[key] = on_circuit(evse.measured, wired)
+                    singles[key] = _on_wires(evse.measured, wired)
                 elif live == 0 and len(wired) < PHASE_COUNT and evse.transaction_id is not None:
                     (idle if evse.wants_current else asleep)[key] = wired
         return singles, idle, asleep
@@ -188,6 +188,15 @@ def _live_conductors(evse: EvseState) -> int:
     if evse.transaction_id is None or evse.measured is None:
         return 0
     return sum(current_a >= DRAWN_FROM_A for current_a in evse.measured)
+
+
+def _on_wires(measured: PhaseCurrents, wired: tuple[int, ...]) -> PhaseCurrents:
+    """Return what an EVSE draws, in its circuit's order; never nothing where it draws."""
+    drawn = on_circuit(measured, wired)
+    if max(drawn) >= DRAWN_FROM_A:
+        return drawn
+    # A station with one conductor on L2 may call it L2, not L1: it draws on what it has.
+    return on_circuit(PhaseCurrents(*[max(measured)] * 3), wired)
 
 
 def _stations_below(site: Site, circuit: str) -> Iterator[str]:

@@ -39,7 +39,7 @@ class CircuitDecision:
     rule: Rule
     """Which of them it is."""
     measured: PhaseCurrents | None
-    """None: no meter, or never read."""
+    """None: no meter, or its newest reading is stale."""
     uncontrolled: PhaseCurrents
     """What is drawn behind the meter beside our EVSEs, as far as it is known."""
     allocated: PhaseCurrents

@@ -41,6 +41,9 @@ ASK_AFTER_S = 2.0
 ASK_EVERY_S = 3.0
 """and the others have a little later."""
 
+RETURNS_WITHIN_S = 60.0
+"""A station that has not found us again by then after our restart is not waited for."""
+
 SHORTEST_RUN_S = 210.0
 """Who begins goes on for so long, if there is a minimum for him at all: a vehicle that is paused
 before it has woken up, or learnt what it may have, falls asleep."""
@@ -101,9 +104,9 @@ class EvseMemory:
 
         self.is_reachable = self.has_transaction = self.is_demanding = False
         """The last: its vehicle wants current, and it can be told how much."""
-        self.is_unheard, self._heard_by = False, -inf
+        self.is_unheard, self._heard_by = False, inf
         """It charges since before we began, and has not told yet what it draws of late; when its
-        word is waited for no longer."""
+        word is waited for no longer, inf: it was never looked at."""
         self.energy_wh = self.waiting_since = 0.0
         self.ceiling = self._own_maximum
         """The lowest of its own limits; what it does not use is `NO_DEMAND`'s."""
@@ -120,7 +123,9 @@ class EvseMemory:
         """What is known of its vehicle's departure."""
         self.drawn_da = self.low_da = self.fixed_da = NOTHING
         """Per conductor; the last is what is kept for it outside the fair share."""
-        self.counted_da = self.floor_da = 0
+        self.counted_da = self.floor_da = self._defied_da = 0
+        """The last: what it took whatever it was told when it was last heard in this transaction;
+        silence is no obedience."""
         self.demand = Demand(self.nodes, 0, 0)
         """What it asks of the fair share."""
 
@@ -252,15 +257,19 @@ class EvseMemory:
         """Notice who was charging before we began, until he has told what he draws of late."""
         if evse is None:
             self.is_unheard = False
-        elif not self.has_transaction:
+            return
+        if self._heard_by == inf:
             self.is_unheard = evse.measured is None and evse.energy_wh > 0
             self._heard_by = now + RETURNS_WITHIN_S
-        if evse is None or not self.is_unheard:
+        if not self.is_unheard:
             return
-        if evse.is_reachable and not self.is_reachable:
+        if evse.is_reachable and not self.is_reachable and self.settled_at == -inf:
             self._heard_by = now + SETTLE_S + self._report_age_s / 2
-        has_told = evse.measured_at is not None and evse.measured_at >= self.settled_at
-        self.is_unheard = not has_told and now < self._heard_by
+            return
+        told_at = -inf if evse.measured_at is None else evse.measured_at
+        is_told = evse.is_reachable and told_at >= self.settled_at
+        has_ended = not (evse.wants_current or evse.has_transaction)
+        self.is_unheard = not is_told and not has_ended and now < self._heard_by
 
     def _take_in(self, evse: EvseInput, measured_at: float | None, now: float) -> None:
         self.floor_da = 0
@@ -274,7 +283,7 @@ class EvseMemory:
         if measured_at is not None and evse.measured is not None:
             measured_da = _deci_amps(evse.measured)
         if not self.has_transaction:
-            self._appetite = Appetite()
+            self._appetite, self._defied_da = Appetite(), 0
             self._be_idle(evse, measured_da)
         elif not evse.wants_current and evse.energy_wanted_wh == 0:
             self._be_idle(evse, measured_da)  # It has all its driver wished for: nobody wakes it.
@@ -297,7 +306,7 @@ class EvseMemory:
             # It may be what it last was, or have fallen to its safe current by itself.
             self.counted_da = max(self.counted_da, self.safe_da)
         else:
-            self.counted_da = round(believed_a * 10)
+            self.counted_da = max(round(believed_a * 10), self._defied_da)
         self.fixed_da = (self.counted_da,) * 3
         measured = evse.measured if evse is not None else None
         # What a meter shows of it must not be counted twice, however long ago it was reported.
@@ -342,6 +351,11 @@ class EvseMemory:
             self._notice_disobedience(max(believed_da, reported_da) - limit_da)
         elif most_da > max(limit_da, believed_da, self._before_da) + DISOBEDIENT_FROM_DA:
             self.floor_da = most_da
+        if measured_at > -inf:
+            self._defied_da = self.floor_da
+        elif self._defied_da > self.floor_da and evse.measured is not None:
+            self.floor_da = self._defied_da
+            self.low_da = self.drawn_da = _deci_amps(evse.measured)
         self._take_ceilings(evse.ceilings)
 
     def _believed_da(self, evse: EvseInput) -> int:

@@ -26,6 +26,10 @@ from site_config.meters import Meter
 GOOD_READINGS = 3
 """So many in a row until a meter that was lost, or never seen, is trusted."""
 
+LATE_AFTER = 1.5
+"""A reading is late after so many times what lay between the last two: many meters on one line, or
+a long `poll_s`, make that more than half of `max_age_s`."""
+
 Triple = tuple[int, int, int]
 
 
@@ -59,7 +63,8 @@ class MeteredCircuit:
         self.is_trusted = False
         """Fresh, and not just come back."""
         self._max_age_s = meter.max_age_s
-        self._heard_at = -inf
+        self._heard_at, self._apart_s = -inf, 0.0
+        """When a reading was last heard, and how long after the one before."""
         self._window_s = SETTLE_S + report_interval_s + meter.poll_s
         self._seen: deque[tuple[float, Triple]] = deque()
         """What others seemed to draw, with the reading's instant; oldest first."""
@@ -95,6 +100,7 @@ class MeteredCircuit:
         measured_da = _triple(ceil(current * 10 - ROUNDING) for current in self.measured)
         event = None
         if reading.taken_at > self._newest_at:
+            self._apart_s = now - self._heard_at
             self._newest_at, self._heard_at = reading.taken_at, now
             event = self._trust_more(now)
             self._estimate(measured_da, draws)
@@ -102,9 +108,11 @@ class MeteredCircuit:
         return event
 
     def is_overdue(self, now: float) -> bool:
-        """Return whether nothing new was heard for half the age at which a reading is stale: too
-        long to let anybody rise, not long enough to let everybody fall."""
-        return now - self._heard_at > self._max_age_s / 2
+        """Return whether nothing new was heard for half the age at which a reading is stale, and
+        for longer than usual: too long to let anybody rise, not long enough to let everybody
+        fall."""
+        usual_s = max(self._max_age_s / 2, LATE_AFTER * self._apart_s)
+        return now - self._heard_at > usual_s
 
     def _be_silent(self, read_at: float | None, now: float) -> MeterLost | None:
         if self._silent_since is None:

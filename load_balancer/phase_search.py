@@ -17,7 +17,7 @@ Rule 4: What was found holds while the station is in sight. After a longer absen
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from math import inf
+from math import inf, isfinite
 from operator import sub
 from typing import NamedTuple
 
@@ -69,7 +69,9 @@ class CalmLevels:
         return self._readings[-1][0] if self._readings else 0.0
 
     def take(self, reading: MeterReading | None) -> None:
-        if reading is None or (self._readings and reading.taken_at <= self.newest_at):
+        if reading is None or not all(map(isfinite, reading.currents)):
+            return
+        if self._readings and reading.taken_at <= self.newest_at:
             return
         currents_da = tuple(round(current_a * 10) for current_a in reading.currents)
         self._readings.append((reading.taken_at, currents_da))

@@ -125,6 +125,7 @@ class ModbusLine:
                 return await self._read_in_time(client, deadline_s, function, address, count, unit)
             finally:
                 self._rests_until = self._clock() + max(pause_s, silence_s(self.bus))
+                _stop_if_cancelled()
 
     def close(self) -> None:
         """Drop the connection; the next read opens a new one."""
@@ -187,6 +188,17 @@ class ModbusLine:
         """Do not wait for the answer of a connection that is gone."""
         if not is_connected and self._deadline is not None:
             self._deadline.reschedule(asyncio.get_running_loop().time())
+
+
+def _stop_if_cancelled() -> None:
+    """Say it again where somebody on the way has swallowed that the task was cancelled.
+
+    `asyncio.wait_for` (Python 3.11), on which pymodbus waits, does so when what it waits for comes
+    in the same moment; whoever polls would then go on for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _exchange(

@@ -129,6 +129,16 @@ def test_after_a_restart_it_is_what_was_written_down_and_a_rise_that_was_not(tol
     assert made.believed_a(1.0) == believed_a
 
 
+def test_after_a_restart_a_paused_car_may_have_been_started_with_the_minimum_of_its_station():
+    made = delivery()
+    made.evse = Evse(min_current_a=10.0)
+    made.transaction_began("7")
+
+    made.went_on_without_us(0.0, 0.0)
+
+    assert made.believed_a(1.0) == 10.0
+
+
 def test_until_confirmed_the_higher_of_old_and_new_is_believed():
     made = charging(16.0)
 

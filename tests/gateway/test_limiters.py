@@ -70,6 +70,8 @@ def test_a_restart_takes_the_quarter_up():
     [
         pytest.param((0, 16, 0), ["L1", "L2", "L3"], 20.0, id="single-phase car, three-phase EVSE"),
         pytest.param((16, 0, 0), ["L2"], 20.0, id="single-phase EVSE, rotated"),
+        pytest.param((0, 16, 0), ["L2"], 20.0, id="a station that calls its conductor L2"),
+        pytest.param((0, 0, 16), ["L1", "L2"], 20.0, id="a station that names one it has not"),
         pytest.param((16, 16, 16), ["L1", "L2", "L3"], None, id="three-phase car"),
     ],
 )

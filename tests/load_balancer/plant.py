@@ -45,12 +45,12 @@ def site(circuits, stations, meters=None, **csms):
     )
 
 
-def one_circuit(count, *, rating_a=63, meter=True, on_loss="safe", **evse):
+def one_circuit(count, *, rating_a=63, meter=True, on_loss="safe", poll_s=1.0, **evse):
     """`count` stations of one EVSE on one fuse."""
     return site(
         {"grid": {"rating_a": rating_a} | ({"meter": "grid"} if meter else {})},
         {f"S{n}": {"circuit": "grid", "evses": {1: evse}} for n in range(count)},
-        {"grid": {"on_loss": on_loss}} if meter else {},
+        {"grid": {"on_loss": on_loss, "poll_s": poll_s}} if meter else {},
     )
 
 

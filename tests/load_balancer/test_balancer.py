@@ -24,8 +24,8 @@ TWO = (EvseKey("S0", 1), EvseKey("S1", 1))
 class Steps:
     """A balancer of EVSEs that do as they are told, unless a step says otherwise."""
 
-    def __init__(self, count=2, *, reading_a=10.0, **settings):
-        self.balancer = Balancer(one_circuit(count, **settings))
+    def __init__(self, count=2, *, reading_a=10.0, poll_s=1.0, **settings):
+        self.balancer = Balancer(one_circuit(count, poll_s=poll_s, **settings))
         self.keys = [EvseKey(f"S{n}", 1) for n in range(count)]
         self.now = START
         self.reading_a, self.reading_at = reading_a, None
@@ -420,6 +420,26 @@ def test_a_lower_ceiling_holds_at_once_and_what_it_leaves_goes_to_others_within_
     assert later_a == [10, 21]
 
 
+SILENCES = {"silent": {}, "lost": {"is_reachable": False, "believed_a": 6.0}}
+
+
+@pytest.mark.parametrize("silence", SILENCES.values(), ids=SILENCES)
+def test_a_station_that_does_not_obey_and_falls_silent_is_counted_as_it_was_heard(silence):
+    """On a fuse without a meter nothing else tells what it draws."""
+    steps = Steps(rating_a=40, meter=False)
+    for _ in range(120):
+        draws = {"measured": PhaseCurrents(32, 32, 32), "measured_at": steps.now}
+        steps.step(S0=draws)
+    others_a = steps.told_a[steps.keys[1]]
+
+    steps.step(200, S0=draws | silence)
+
+    assert others_a == 8
+    assert steps.told_a[steps.keys[1]] == 8
+    steps.step(S0=IDLE)
+    assert steps.step(60, S0=IDLE)[1] == 32
+
+
 def test_a_meter_that_is_overdue_freezes_rises_before_anybody_falls():
     heard, overdue = (Steps(1, reading_a=0.0) for _ in range(2))
     heard.step(8)
@@ -429,6 +449,16 @@ def test_a_meter_that_is_overdue_freezes_rises_before_anybody_falls():
     assert heard.step(4) == [11]
     assert overdue.step(4) == [6]
     assert overdue.reason().rule is Rule.RISING
+
+
+@pytest.mark.parametrize("poll_s", [1, 2, 3, 4])
+def test_a_meter_that_is_read_rarely_is_not_overdue_between_two_readings(poll_s):
+    steps = Steps(1, reading_a=0.0, poll_s=poll_s)
+    for second in range(120):
+        steps.reading_at = steps.now + 1.0 - second % poll_s
+        steps.step()
+
+    assert steps.told_a[steps.keys[0]] == 32
 
 
 def test_limits_rise_only_beside_the_most_that_others_were_seen_to_draw():

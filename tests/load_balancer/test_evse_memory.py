@@ -6,6 +6,7 @@ from load_balancer.circuits import CircuitTree
 from load_balancer.evse_memory import (
     CONFIRM_WITHIN_S,
     NOTHING,
+    RETURNS_WITHIN_S,
     SETTLE_S,
     EvseMemory,
     deci_amps_below,
@@ -166,3 +167,41 @@ def test_phases_learnt_are_forgotten_with_the_transaction():
 )
 def test_limits_are_rounded_down_to_tenths(current_a, current_da):
     assert deci_amps_below(current_a) == current_da
+
+
+def charging(*, is_reachable=True, energy_wh=5000.0):
+    """A vehicle that charges, and has not told what it draws since we began."""
+    key = CircuitTree(one_circuit(1)).evses[0].key
+    return EvseInput(key, is_reachable, True, 16.0, None, None, energy_wh=energy_wh)
+
+
+def waited_for_s(*inputs):
+    """For how long a memory that is shown these in turn, one a second, waits for its word."""
+    memory = EvseMemory(CircuitTree(one_circuit(1)).evses[0], REPORT_S)
+    for second in range(400):
+        memory.observe(inputs[second % len(inputs)], START + second)
+        if not memory.is_unheard:
+            return second
+    return None
+
+
+WORD_IN_S = SETTLE_S + REPORT_S
+
+
+def test_who_charged_before_we_began_is_waited_for_but_not_for_ever():
+    away = charging(is_reachable=False)
+
+    assert waited_for_s(charging()) == WORD_IN_S
+    assert waited_for_s(away) == RETURNS_WITHIN_S
+    assert waited_for_s(*[away] * 20, *[charging()] * 380) == 20 + WORD_IN_S
+    assert waited_for_s(*[away] * 20, charging()) == 20 + WORD_IN_S
+
+
+def test_who_comes_with_energy_after_we_began_was_not_charging_then():
+    """A station tells afterwards of a transaction that began while it was away."""
+    memory = EvseMemory(CircuitTree(one_circuit(1)).evses[0], REPORT_S)
+    memory.observe(charging(energy_wh=0.0)._replace(wants_current=False), START)
+
+    memory.observe(charging(), START + 60)
+
+    assert not memory.is_unheard

@@ -56,6 +56,14 @@ def test_what_is_no_evidence_excludes_nothing(reports):
     assert shown(PhaseSearch(ROTATIONS), reports) == ROTATIONS
 
 
+def test_a_reading_that_is_no_number_is_none():
+    levels = CalmLevels()
+
+    levels.take(MeterReading(100.0, PhaseCurrents(9.0, float("nan"), float("inf"))))
+
+    assert levels.at(100.0) is None
+
+
 def test_a_meter_that_is_never_calm_tells_nothing():
     levels, search = CalmLevels(), PhaseSearch(ROTATIONS)
 

@@ -1,7 +1,7 @@
 """What a running site still knows after a restart: nobody's limit rises by it, nobody loses."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import orjson
 import pytest
@@ -14,6 +14,7 @@ from load_balancer.inputs import EvseKey
 from load_balancer.limiters.dimming import DimmingSource
 from load_balancer.limiters.quarter_hour import quarter_of
 from tests.scenarios.conftest import PATIENCE_S
+from tests.scenarios.test_grid_operator import silent_module
 from tests.scenarios.test_limits import Grid, live, with_meter
 
 SPEED = 16
@@ -30,7 +31,8 @@ def dimmed_to_w(depot):
     return depot.gateway.parts.dimming.state(depot.clock.monotonic(), depot.clock.wall()).point_w
 
 
-async def test_what_a_station_was_told_before_counts_until_it_takes_another_limit(depot_of):
+@pytest.mark.parametrize("back_s", [0, 400], ids=["", "the machine's clock is lost"])
+async def test_what_a_station_was_told_before_counts_until_it_takes_another_limit(depot_of, back_s):
     """The safe current is installed, and a limit from before the restart lies above it."""
     async with depot_of("ocpp1.6") as depot:
         bench = await depot.station("CP-01", "ocpp1.6")
@@ -39,7 +41,9 @@ async def test_what_a_station_was_told_before_counts_until_it_takes_another_limi
         await live(bench, depot, lambda: 14 <= bench.limit_a() <= 20, speed=5)
         told_a = bench.limit_a()
 
-        await restarted(depot)
+        await depot.stop()
+        depot.clock.began -= timedelta(seconds=back_s)
+        await depot.start_again()
         delivery = depot.gateway.deliveries[EvseKey("CP-01", 1)]
         delivery.has_safe_default = True  # as if that were the first to be said
         now = depot.clock.monotonic()
@@ -145,18 +149,6 @@ async def test_a_heartbeat_before_a_restart_counts_from_when_it_was_heard(depot_
 
         assert at_once is None
         assert dimmed_to_w(depot) == FLOOR_W
-
-
-@asynccontextmanager
-async def silent_module():
-    async def swallow(reader, writer):
-        await reader.read()
-
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
-    try:
-        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 @pytest.mark.parametrize("source", [DimmingSource.INPUT, DimmingSource.FAIL_SAFE])

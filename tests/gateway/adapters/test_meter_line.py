@@ -55,6 +55,21 @@ async def serving(converse):
         await asyncio.gather(*conversations)
 
 
+@pytest.mark.parametrize("turns", range(20))
+async def test_who_is_cancelled_while_a_connection_comes_about_stops(turns):
+    async def say_nothing(_reader, _writer):
+        pass
+
+    async with serving(say_nothing) as bus, ModbusLine(bus) as line:
+        reading = asyncio.create_task(line.read(4, 0, 2, unit=1, deadline_s=SHORT_S))
+        for _ in range(turns):
+            await asyncio.sleep(0)  # the loop's next turn
+        reading.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+
 async def test_busy_meter_is_asked_again():
     naps = []
 
