@@ -36,8 +36,9 @@ class Rounds:
     log: Callable[[str], None]
     tell: Callable[[str], None]
     """The same, where nothing is wrong."""
-    mute: set[str] = field(default_factory=set)
-    """Stations that cannot be asked what they draw: they report when they like."""
+    mute: dict[str, datetime | None] = field(default_factory=dict)
+    """Stations that cannot be asked what they draw, and since when they have been connected: they
+    are asked again when they come back."""
 
     def go(self) -> None:
         """Decide anew, and let go of every profile that is due."""
@@ -64,7 +65,8 @@ class Rounds:
         for key, command in self.deliveries.due(now, at):
             self.spawn(self._deliver(key, command))
         for key in decision.doubtful:
-            if key.station_id not in self.mute:
+            station = self.state.stations[key.station_id]
+            if key.station_id not in self.mute or self.mute[key.station_id] != station.changed_at:
                 self.spawn(self._ask_draw(key))
 
     async def _ask_draw(self, key: EvseKey) -> None:
@@ -78,7 +80,7 @@ class Rounds:
         else:
             reason = getattr(answer, "status", "nonsense")
         if reason != "Accepted":
-            self.mute.add(key.station_id)
+            self.mute[key.station_id] = self.state.stations[key.station_id].changed_at
             self.log(f'station.cannot_be_asked station={key.station_id} reason="{reason}"')
 
     async def _deliver(self, key: EvseKey, first: SetProfile) -> None:
