@@ -40,6 +40,8 @@ def run_check(path: Path, console: Console) -> int:
     except SiteConfigError as error:
         _print_mistakes(path, error.mistakes, "error", console)
         console.print(Text(f"{path.name}: {_count(len(error.mistakes), 'error')}", "bold red"))
+        if any(mistake.line for mistake in error.mistakes):
+            console.print("Names that refer to each other, and the fuses, are judged after these.")
         return EXIT_MISTAKES
     proof = prove(site, known_models())
     errors = [*proof.errors, *_mistakes_around(site)]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 MAX_REASON_LENGTH = 200
 
 EXAMPLE = '{"limit_a": 40, "reason": "party next door", "until": "2026-06-01T18:00:00+02:00"}'
+EXAMPLE_OF_DIMMING = '{"total_w": 8400, "reason": "…", "until": "2026-06-01T18:00:00+02:00"}'
 EXAMPLE_OF_A_DRIVER = '{"energy_wh": 12000, "departs_at": "2026-06-01T17:30:00+02:00"}'
 
 _CLOCK = r"\d\d:\d\d(:\d\d(\.\d+)?)?"
@@ -150,9 +151,11 @@ def parse_dimming(text: bytes | str) -> DimmingWish:
 def in_words(errors: Any) -> str:
     """Put pydantic's or FastAPI's list of errors into one line for people.
 
-    >>> in_words([{"loc": ("body", "limit_a"), "msg": "Value error, is not a number of amperes"}])
-    'limit_a is not a number of amperes'
+    >>> in_words([{"type": "missing", "loc": ("body", "limit_a"), "msg": "Field required"}])
+    'limit_a field required'
     """
+    if any(error["type"] == "json_invalid" for error in errors):
+        return "this is no JSON"
     return "; ".join(
         " ".join([_place(error["loc"]), _sentence(error["msg"])]).strip() for error in errors
     )

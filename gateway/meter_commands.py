@@ -76,7 +76,7 @@ def models(console: Console, search: str = "", *, is_json: bool = False) -> int:
     elif found:
         console.print(models_table(found))
     else:
-        console.print(Text(f"no model is called {search!r}; a data file may name its registers"))
+        console.print(Text(f"no model is called {search!r}: without a word all are listed"))
     return EXIT_OK if found else EXIT_UNAVAILABLE
 
 

@@ -16,6 +16,7 @@ from gateway.phase_findings import PhaseFindings
 from gateway.routes import Stations
 from gateway.site_state import SiteState
 from load_balancer.balancer import Balancer
+from load_balancer.decision import LimitCut
 from load_balancer.inputs import EvseKey
 
 
@@ -60,7 +61,9 @@ class Rounds:
             )
             circuit.limiters = authorities.at_work(name, name == self.state.root, at)
         for event in decision.events:
-            self.log(log_line(event))
+            # Making room for who has come is everyday work, no reason to look up.
+            is_work = isinstance(event, LimitCut) and not event.is_overload
+            (self.tell if is_work else self.log)(log_line(event))
         self.deliveries.want(decision)
         for key, command in self.deliveries.due(now, at):
             self.spawn(self._deliver(key, command))

@@ -51,7 +51,7 @@ class CircuitDecision:
 
 @dataclass(frozen=True, slots=True)
 class LimitCut:
-    """An EVSE was cut because its circuit is overloaded."""
+    """An EVSE was cut because its circuit is overloaded, or would be by what is promised."""
 
     evse: EvseKey
     circuit: str
@@ -62,6 +62,11 @@ class LimitCut:
     allowed_a: float
     from_a: float
     to_a: float
+
+    @property
+    def is_overload(self) -> bool:
+        """False: nothing is too much yet, others make room for who has come."""
+        return self.measured_a is not None and self.measured_a > self.allowed_a
 
 
 @dataclass(frozen=True, slots=True)

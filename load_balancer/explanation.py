@@ -110,7 +110,9 @@ class Situation:
         if previous is not None and is_old and previous.value_a == value_a:
             return previous  # What is free beside it changes all the time.
         free_da = min(self._free_da[n] for leaf in memory.nodes for n in self._tree.paths[leaf])
-        return self._said(memory, rule, (None, None), value_a, (memory.next_da + free_da) / 10)
+        # A rise too small to be told leaves `next_da` behind the share.
+        compared_da = max(memory.next_da, memory.share.limit_da) + free_da
+        return self._said(memory, rule, (None, None), value_a, compared_da / 10)
 
     def _full(self, memory: EvseMemory, node: int) -> Reason:
         rule, place = self.rules[node], self._tree.places[node]

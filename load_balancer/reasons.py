@@ -57,7 +57,7 @@ SENTENCES = {
     Rule.CONTRACT: "The contract allows {value} at {place}, where {compared} would be used.",
     Rule.DEMAND: "This quarter hour has {value} left at {place}, where {compared} would be used.",
     Rule.GRID_OPERATOR: "The grid operator allows {value} here; nothing else is below {compared}.",
-    Rule.UNBALANCE: "The phases may not differ more: {value} here, where {compared} are free.",
+    Rule.UNBALANCE: "The phases may not differ more: {value}; nothing else is below {compared}.",
     Rule.NOT_AUTHORIZED: "The cloud refused the card: {value}, where {compared} would be used.",
     Rule.EVSE_MAXIMUM: "The EVSE itself takes {value} at most; nothing else is below {compared}.",
     Rule.COMMISSIONING: "Commissioning allows {value}, not {compared}: the meters watch one EVSE.",

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from gateway.adapters import store_outbox, store_transactions
 from gateway.adapters.store_look import Filter
@@ -234,7 +235,7 @@ def _end(work: Callable[[], int]) -> None:
     try:
         code = work()
     except (StoreFailed, OSError) as error:
-        errors.print(f"[bold red]{type(error).__name__}[/]: {error}", highlight=False)
+        errors.print(f"[bold red]{escape(str(error))}[/]", highlight=False)
         code = EXIT_FAILED
     raise typer.Exit(code)
 

@@ -142,6 +142,10 @@ def back_up(source: Path, target: Path, progress: Progress = lambda done, total:
             live.execute("ROLLBACK")
         partial.replace(target)
         _sync(target.parent)
+    except FileNotFoundError as error:
+        raise StoreFailed(
+            f"backup to {target}: make the directory {target.parent} first"
+        ) from error
     except (sqlite3.Error, OSError) as error:
         partial.unlink(missing_ok=True)
         raise StoreFailed(f"backup to {target}: {error}") from error

@@ -25,6 +25,10 @@ _BEFORE = (
     f"SELECT max(id), {_FIELDS} FROM journal WHERE {_OF} AND at <= ?3 "  # noqa: S608 - constants
     "GROUP BY station_id, evse_id ORDER BY station_id, evse_id"
 )
+_EXTENT = (
+    "SELECT min(at), station_id, evse_id FROM journal "
+    "GROUP BY station_id, evse_id ORDER BY station_id, evse_id"
+)
 _SAVE_QUARTER = (
     "INSERT INTO quarters (circuit, begins_at, used_wh, counted_to) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (circuit) DO UPDATE SET begins_at = excluded.begins_at, "
@@ -62,6 +66,14 @@ def before(connection: sqlite3.Connection, at: datetime, of: JournalOf) -> list[
     """Return for each EVSE the last entry that is not after an instant."""
     asked = (*of, at.timestamp())
     return [_entry(fields) for _, *fields in connection.execute(_BEFORE, asked)]
+
+
+def extent(connection: sqlite3.Connection) -> tuple[datetime | None, list[str]]:
+    """Return since when there are entries (None: there are none), and of which EVSEs."""
+    rows = list(connection.execute(_EXTENT))
+    begins_at = min((at for at, *_ in rows), default=None)
+    known = [f"{station_id}/{evse_id}" for _, station_id, evse_id in rows]
+    return None if begins_at is None else datetime.fromtimestamp(begins_at, UTC), known
 
 
 def quarters(connection: sqlite3.Connection) -> tuple[QuarterEnergy, ...]:

@@ -26,6 +26,10 @@ from gateway.records import Transaction
 
 EXIT_FAILED = 1
 
+TIMES = ("received", "sent", "answered")
+WIDE = 110
+"""Columns of a terminal in which a date stands beside its time and not above."""
+
 
 @dataclass(frozen=True, slots=True)
 class TransactionFilter:
@@ -97,20 +101,40 @@ def show_transaction(
         text = ", ".join(value) if isinstance(value, list) else str(value)
         facts.add_row(name, "" if value is None else escape(text))
     console.print(facts)
-    console.print(_way(told["steps"]))
+    console.print(_way(told["steps"], is_wide=console.width >= WIDE))
     return 0
 
 
-def _way(steps: Sequence[dict[str, Any]]) -> Table:
+def _way(steps: Sequence[dict[str, Any]], *, is_wide: bool) -> Table:
     columns = ("row", "what", "station's id", "received", "cloud's id", "sent", "answered", "state")
-    table = Table(*columns, title="The way of its messages")
+    table = Table(title="The way of its messages")
+    for column in columns:
+        # Where there is little room ids are cut off, --json has them whole; a time never is.
+        width = len("06-01 12:00:00" if is_wide else "12:00:00")
+        table.add_column(column, width=width if column in TIMES else None)
     for step in steps:
         with_ = f"with {step['sent_with']}" if step["sent_with"] else step["cloud_message_id"]
         state = f"{step['state']} {step['note']}".strip()
-        told = (step["station_message_id"], step["received_at"], with_, step["sent_at"])
-        texts = [escape(str(text)) if text else "" for text in (*told, step["settled_at"])]
-        table.add_row(str(step["row"]), step["kind"], *texts, escape(state))
+        table.add_row(
+            str(step["row"]),
+            step["kind"],
+            escape(step["station_message_id"] or ""),
+            _clock(step["received_at"]),
+            escape(with_ or ""),
+            _clock(step["sent_at"]),
+            _clock(step["settled_at"]),
+            escape(state),
+        )
     return table
+
+
+def _clock(instant: str | None) -> str:
+    """Return day and second of an RFC 3339 instant in UTC.
+
+    >>> _clock("2026-06-01T12:00:00.250+00:00")
+    '06-01 12:00:00'
+    """
+    return "" if instant is None else f"{datetime.fromisoformat(instant):%m-%d %H:%M:%S}"
 
 
 def _print(

@@ -56,8 +56,10 @@ def why(
         history = store_journal.between(
             connection, end - timedelta(seconds=KEPT_S), end, of, store_journal.MOST_KEPT
         )
+        begins_at, known = store_journal.extent(connection)
     if not held:
         console.print(f"Nothing is written down of {place} at {at.astimezone(zone):%d %b %H:%M}.")
+        console.print(_what_there_is(begins_at, known, zone), highlight=False)
         return EXIT_FAILED
     for entry in held:
         console.print(answer(entry, at, zone), highlight=False)
@@ -67,6 +69,13 @@ def why(
         target.write_text(as_csv(rows, COLUMNS), encoding="utf-8")
         console.print(f"{target}: {len(history)} entries")
     return 0
+
+
+def _what_there_is(begins_at: datetime | None, known: Sequence[str], zone: tzinfo) -> str:
+    if begins_at is None:
+        return "Nothing is written down at all yet: the gateway does so while it runs."
+    begins = f"{begins_at.astimezone(zone):%d %b %H:%M}"
+    return f"The journal begins {begins} and knows {', '.join(known)}."
 
 
 def _table(entries: Sequence[JournalEntry], zone: tzinfo) -> Table:

@@ -43,6 +43,10 @@ STATION_KINDS: dict[OcppVersion, type[Station]] = {"ocpp1.6": Station16, "ocpp2.
 VENDORS = (("Simulant", "Wallbox S1"), ("Ladewerk", "Duo 22"), ("Voltaris", "Post 11"))
 
 
+SHOWS_CARD_AGAIN_S = 15.0
+"""A driver whose card did nothing tries again: the cloud may be away, and nobody know him yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What is not in a site file: who comes, and what the building does."""
@@ -91,6 +95,8 @@ class World:
         }
         self.meters: dict[str, SimulatedMeter] = {}
         """Those with a TCP address, once the world runs."""
+        self._cards: dict[Place, tuple[str, float]] = {}
+        """Shown where nothing has begun yet, and when they are shown again."""
         self._traffic = None
         if scenario.habits:
             self._traffic = Traffic(self.plant.wirings, scenario.habits, scenario.seed)
@@ -129,6 +135,7 @@ class World:
         now = self._clock()
         for happening in self._traffic.step(now) if self._traffic else ():
             self._happen(happening)
+        self._show_cards_again(now)
         for name, link in self.links.items():
             for evse_id, evse in link.station.evses.items():
                 evse.voltage_v = self.plant.voltage_at((name, evse_id))
@@ -159,15 +166,26 @@ class World:
         match happening:
             case PlugsIn(_, car):
                 link.plug_in(evse_id, car)
-            case ShowsCard(_, token):
+            case ShowsCard(place, token):
                 link.present(evse_id, token)
-            case Leaves(_, token):
+                self._cards[place] = token, self._clock() + SHOWS_CARD_AGAIN_S
+            case Leaves(place, token):
+                self._cards.pop(place, None)
                 transaction = link.station.visits[evse_id].transaction
                 if transaction and transaction.id_token == token:
                     link.present(evse_id, token)
                 link.unplug(evse_id)
         if self.on_happening:
             self.on_happening(happening)
+
+    def _show_cards_again(self, now: float) -> None:
+        for (name, evse_id), (token, again_at) in [*self._cards.items()]:
+            link = self.links[name]
+            if link.station.visits[evse_id].transaction:
+                del self._cards[name, evse_id]
+            elif now >= again_at:
+                self._cards[name, evse_id] = token, now + SHOWS_CARD_AGAIN_S
+                link.present(evse_id, token)
 
     def _link(self, name: str, number: int) -> StationLink:
         configured, scenario = self.site.stations[name], self.scenario

@@ -46,6 +46,7 @@ def test_mistakes_of_form_stand_on_lines_of_their_own_with_their_cure(check, exa
     assert lines[1].startswith("site.yaml:41: circuits.garage.rating: is not a key")
     assert lines[1].endswith("→ did you mean rating_a?")
     assert lines[2] == "site.yaml: 2 errors"
+    assert lines[3].startswith("Names that refer to each other")
 
 
 def test_errors_of_the_proof_come_with_warnings_and_the_tree(check, example):

@@ -560,3 +560,15 @@ def test_limits_rise_at_once_where_the_pace_says_so():
         told_a.append(decision.limits[TWO[0]].limit_a)
 
     assert told_a == [0.0, 6.0, 32.0]
+
+
+@pytest.mark.parametrize("ceiling_a", [15.1, 15.2, 15.4, 15.6])
+def test_a_ceiling_is_never_compared_with_less_than_itself(ceiling_a):
+    steps = Steps(2, rating_a=32, meter=False)
+    steps.step(120, S0={"ceilings": (Ceiling(Rule.UNBALANCE, 15.1),)})
+
+    told_a, _ = steps.step(30, S0={"ceilings": (Ceiling(Rule.UNBALANCE, ceiling_a),)})
+
+    # The fuse is full and half an ampere more is not worth telling: the ceiling rises all the same.
+    assert told_a == 15.1
+    assert steps.reason("S0").value_a <= steps.reason("S0").compared_to_a

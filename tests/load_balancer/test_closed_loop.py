@@ -1,5 +1,6 @@
 """The balancer against a small world with delays: what it decides must also work."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -141,6 +142,9 @@ def test_the_cut_says_why_with_both_numbers():
     cut = decision.events[0]
     assert (cut.circuit, cut.phase, cut.rule) == ("grid", "L2", Rule.FUSE)
     assert cut.measured_a > cut.allowed_a == RATING_A
+    assert cut.is_overload
+    assert not replace(cut, measured_a=RATING_A).is_overload
+    assert not replace(cut, measured_a=None).is_overload
     assert cut.from_a - cut.to_a == pytest.approx((cut.measured_a - RATING_A) / 3, abs=0.5)
     reason = decision.limits[cut.evse].reason
     assert (reason.rule, reason.value_a, reason.compared_to_a) == (

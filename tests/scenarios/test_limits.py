@@ -1,6 +1,8 @@
 """The fuse holds: a rising building, a lost meter, a lost gateway, an operator, the cloud."""
 
 import asyncio
+import logging
+import re
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from gateway.simulation.meter import Fault, SimulatedMeter
 from load_balancer.phases import PhaseCurrents, on_circuit, rotation
 
 VOLTAGE_V = 230.0
+CUT = re.compile(r"limit\.cut .* measured_a=(\S+) allowed_a=(\S+) ")
 MODELS = ["eastron-sdm630", "carlo-gavazzi-em340", "sunspec"]
 
 
@@ -66,7 +69,10 @@ async def live(bench, depot, condition, *, speed=1.0, patience_s=30.0):
 
 
 @pytest.mark.parametrize("model", MODELS)
-async def test_a_building_above_the_fuse_cuts_the_cars_with_the_next_reading(depot_of, model):
+async def test_a_building_above_the_fuse_cuts_the_cars_with_the_next_reading(
+    depot_of, model, caplog
+):
+    caplog.set_level(logging.INFO)
     grid = Grid()
     async with (
         SimulatedMeter(meter_model(model), grid.values) as meter,
@@ -96,6 +102,11 @@ async def test_a_building_above_the_fuse_cuts_the_cars_with_the_next_reading(dep
         assert len(overloads) <= 2  # and at the station before a second has passed
         reason = depot.evse("CP-01").limited_by
         assert (reason.rule, reason.circuit) == ("fuse", "grid")
+
+    # An alarm for an overload only: making room for others is none.
+    told = [(CUT.search(record.message), record.levelno) for record in caplog.records]
+    cuts = [(float(cut[1]) > float(cut[2]), level == logging.WARNING) for cut, level in told if cut]
+    assert cuts and all(is_overload == is_alarm for is_overload, is_alarm in cuts)
 
 
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])

@@ -6,9 +6,32 @@ from fastapi.responses import JSONResponse
 
 from gateway.adapters.web.answers import Refusal
 from gateway.errors import StoreFailed
-from gateway.limit_wish import EXAMPLE, EXAMPLE_OF_A_DRIVER, NotAWish, in_words
+from gateway.limit_wish import (
+    EXAMPLE,
+    EXAMPLE_OF_A_DRIVER,
+    EXAMPLE_OF_DIMMING,
+    NotAWish,
+    in_words,
+)
 from gateway.operations import NotAllowed, NotFound
 from gateway.quarantine import EditRefused
+
+EXAMPLE_OF_AN_EDIT = '{"changes": {"register_wh": 15200}, "note": "typing error"}'
+
+HOW_TO_ASK = (
+    "GET /api/v1/openapi.json describes what may be asked; times are written like "
+    "2026-06-01T18:00:00+02:00"
+)
+HOW_TO_WRITE = (
+    # the longest address first
+    (
+        "/grid-operator/limit",
+        f"a dimming is written like {EXAMPLE_OF_DIMMING}; times need a time zone",
+    ),
+    ("/limit", f"a limit is written like {EXAMPLE}; times need a time zone"),
+    ("/wish", f"what a driver wants is written like {EXAMPLE_OF_A_DRIVER}; times need a time zone"),
+)
+"""Last part of an address -> what its body looks like."""
 
 BEARER = {"WWW-Authenticate": "Bearer"}
 """RFC 6750 §3: a 401 says what is missing."""
@@ -65,8 +88,15 @@ async def _not_stored(_: Request, reason: Exception) -> JSONResponse:
 
 async def _nonsense(request: Request, invalid: Exception) -> JSONResponse:
     assert isinstance(invalid, RequestValidationError)
-    is_of_driver = request.url.path.endswith("/wish")
-    what = "what a driver wants" if is_of_driver else "a limit"
-    example = EXAMPLE_OF_A_DRIVER if is_of_driver else EXAMPLE
-    advice = f"{what} is written like {example}; times need a time zone"
-    return _answer(Refusal(422, in_words(invalid.errors()), advice))
+    errors = invalid.errors()
+    is_body = any(error["loc"][0] == "body" for error in errors)
+    advice = _how_to_write(request.url.path) if is_body else HOW_TO_ASK
+    return _answer(Refusal(422, in_words(errors), advice))
+
+
+def _how_to_write(path: str) -> str:
+    """Return what a body for this address looks like."""
+    for end, advice in HOW_TO_WRITE:
+        if path.endswith(end):
+            return advice
+    return f"a change is written like {EXAMPLE_OF_AN_EDIT}"

@@ -109,7 +109,8 @@ def _why(evse: EvseState, clock: Clock) -> dict[str, str] | None:
 def _queue(turn: Turn | None, clock: Clock) -> str | None:
     if turn is None:
         return None
-    expected = time_of_day(clock.at(turn.expected_at), clock)
+    # The minute that is nearest: two clocks never agree on a second, and turns change on a minute.
+    expected = time_of_day(clock.at(turn.expected_at) + timedelta(seconds=30), clock)
     minutes = round((turn.expected_at - clock.now) / 60)
     wait = f"in about {minutes} min" if minutes > 0 else "any moment"
     return f"Number {turn.place} in the queue, its turn should come at {expected}, {wait}."

@@ -189,6 +189,15 @@ def test_the_examples_in_the_docstrings_are_true(module):
     assert doctest.testmod(module).failed == 0
 
 
+@pytest.mark.parametrize("apart_s", [-0.4, 0.0, 0.4])
+def test_a_turn_is_told_by_the_minute_it_is_nearest_to(apart_s):
+    """Two clocks, looked at one after the other, never agree on a second."""
+    rows = looked_at(busy_state(), NOW + apart_s, NOON)["evses"].values()
+
+    texts = [row["queue"] for row in rows if row["queue"]]
+    assert texts and all("come at 14:09," in text for text in texts)
+
+
 def test_who_waits_for_current_sees_his_place_and_when_his_turn_should_come():
     rows = looked_at(busy_state())["evses"].values()
 

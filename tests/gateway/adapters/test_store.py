@@ -600,6 +600,12 @@ async def test_a_backup_is_one_instant_of_a_store_in_use(path, tmp_path):
     assert not (tmp_path / "copy.db.partial").exists()
 
 
+async def test_a_backup_into_no_directory_says_what_to_do(path, tmp_path):
+    async with opened(path) as store:
+        with pytest.raises(StoreFailed, match=r"make the directory .*nowhere first"):
+            await store.backup(tmp_path / "nowhere" / "copy.db")
+
+
 async def test_a_backup_that_fails_leaves_the_old_one(path, tmp_path):
     target = tmp_path / "copy.db"
     target.mkdir()

@@ -162,6 +162,7 @@ def test_a_running_gateway_keeps_others_from_changing_and_says_what_to_do(gatewa
 
     assert refused.exit_code == 1
     assert "in use by another gateway" in refused.stderr
+    assert "StoreFailed" not in refused.stderr
     assert "Stop it, or use its page" in refused.stderr
     assert looked.exit_code == 0
 
@@ -226,6 +227,18 @@ def test_a_transaction_is_followed_from_the_station_to_the_cloud(gateway):
         *("confirmed", "quarantined", "waiting", "waiting", "waiting")
     ]
     assert [row["kind"] for row in table] == ["Started"] + 4 * ["MeterValues"]
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120, 200])
+def test_no_terminal_is_too_narrow_for_the_times_of_a_message(gateway, monkeypatch, columns):
+    monkeypatch.setattr(store_cli, "console", Console(width=columns))
+
+    lines = gateway("transactions", "show", 1).stdout.splitlines()
+
+    way = lines[next(n for n, line in enumerate(lines) if "The way of its messages" in line) :]
+    assert max(map(len, way)) <= columns
+    assert sum(line.count("12:00:00") for line in way) == 7  # 5 received, 1 sent, 1 given up
+    assert sum(line.count("12:00:01") for line in way) == 1
 
 
 def test_an_unknown_transaction_and_nonsense_are_said_in_words(gateway):

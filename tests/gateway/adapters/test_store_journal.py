@@ -126,6 +126,8 @@ async def test_the_command_line_says_when_it_knows_nothing(path):
 
     assert code == EXIT_FAILED
     assert "Nothing is written down of CP-09" in text
+    assert "The journal begins 01 Jun" in text
+    assert "knows CP-01/1, CP-01/2, CP-02/1" in " ".join(text.split())
 
 
 async def test_the_command_line_asks_for_a_time_it_can_read(path):

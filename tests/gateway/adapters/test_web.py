@@ -191,7 +191,7 @@ async def test_an_unknown_circuit_is_404_and_names_those_that_exist(web):
     ("body", "words"),
     [
         pytest.param(b"", "", id="nothing"),
-        pytest.param(b"{", "", id="broken JSON"),
+        pytest.param(b"{", "this is no JSON", id="broken JSON"),
         pytest.param(b"[]", "", id="a list"),
         pytest.param(b'{"reason": "x"}', "limit_a", id="no limit"),
         pytest.param(b'{"limit_a": "40"}', "limit_a is not a number", id="text"),
@@ -213,6 +213,28 @@ async def test_nonsense_is_422_in_words_and_changes_nothing(web, desk, body, wor
     assert words in answer.json()["error"]
     assert "2026-06-01T18:00:00+02:00" in answer.json()["advice"]
     assert desk.operations.asked == []
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "advice"),
+    [
+        ("GET", "transactions?since=yesterday", "openapi.json"),
+        ("GET", "messages?limit=many", "openapi.json"),
+        ("PUT", "circuits/garage/limit", '{"limit_a": 40'),
+        ("PUT", "grid-operator/limit", '{"total_w": 8400'),
+        ("PUT", "stations/CP-01/evses/1/wish", '{"energy_wh": 12000'),
+        ("PATCH", "outbox/1", '{"changes": {'),
+    ],
+)
+async def test_advice_is_about_what_was_asked(web, desk, method, address, advice):
+    desk.operations.grid_operator = demo_grid_operator(desk.state)
+    body = {"content": b'{"nonsense": 1}'} if method != "GET" else {}
+    headers = bearer(OPERATOR) | {"content-type": "application/json"}
+
+    answer = await web.request(method, f"/api/v1/{address}", headers=headers, **body)
+
+    assert answer.status_code == 422
+    assert advice in answer.json()["advice"]
 
 
 async def test_transactions_are_asked_by_when_they_started(web, desk):

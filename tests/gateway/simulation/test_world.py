@@ -117,3 +117,18 @@ async def test_the_meter_measures_the_cars_and_the_building(world, clock):
     charging_a = sum(sum(currents) for currents in world.drawn().values())
     assert charging_a > 6
     assert sum(read) == pytest.approx(35.0 + charging_a, abs=0.1)
+
+
+async def test_a_driver_whose_card_was_refused_shows_it_again(world, clock):
+    world, csms = world
+    csms.behaviour.default_verdict = "Invalid"
+    for second in range(27):  # nobody stays for less than half a minute
+        if second == 10:
+            assert all(e.car for s in world.stations.values() for e in s.evses.values())
+            assert not csms.transactions
+            csms.behaviour.default_verdict = "Accepted"
+        clock.now += 1.0
+        world.tick()
+        await world.until(lambda: all_settled(world))
+
+    assert len(csms.transactions) == sum(len(s.evses) for s in world.stations.values())

@@ -20,14 +20,19 @@ export default {
   `,
   data: () => ({ site, points: [] }),
   computed: {
+    /** What was looked at every half minute, and what waits now. */
+    curve() {
+      const now = Math.max(this.site.at_ms, this.points[this.points.length - 1][0]);
+      return [...this.points, [now, this.site.outbox.pending]];
+    },
     most() {
-      return Math.max(...this.points.map((point) => point[1]));
+      return Math.max(...this.curve.map((point) => point[1]));
     },
     line() {
-      const first = this.points[0][0];
-      const span = Math.max(1, this.points[this.points.length - 1][0] - first);
+      const first = this.curve[0][0];
+      const span = Math.max(1, this.curve[this.curve.length - 1][0] - first);
       const top = Math.max(1, this.most);
-      return this.points
+      return this.curve
         .map(([at, depth]) => [((at - first) / span) * WIDTH, HEIGHT - 2 - (depth / top) * (HEIGHT - 6)])
         .map((place) => place.map((each) => each.toFixed(1)).join(","))
         .join(" ");
