@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-WORKERS ?= auto
+# One more than there are cores: many tests wait for other processes.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
 .PHONY: demo test lint bench soak deaths model wheel lock clean help
 
