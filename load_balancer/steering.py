@@ -74,6 +74,8 @@ class Steering:
         self._shared: tuple[list[EvseMemory], list[Demand]] | None = None
         """Whose demands the shares were last found for; None: find them anew."""
         self._shared_room, self._shared_at = Room((), ()), -inf
+        self._is_clipped = False
+        """Somebody's share has been lowered since: they have to be found anew, if not at once."""
         self._taken: tuple[object, list[int]] = (None, [])
         """What was last added up, and the sums."""
         self._paths: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -161,7 +163,7 @@ class Steering:
         if is_obeyed and is_recent and self._is_still_so(demanding, demands, room, now):
             return
         self._shared = (list(demanding), demands) if is_obeyed else None
-        self._shared_room, self._shared_at = room, now
+        self._shared_room, self._shared_at, self._is_clipped = room, now, False
         for memory, found in self._allocate(demanding, demands, room.to_rise_da):
             is_kept = 0 < found.limit_da <= memory.floor_da
             share = Share(memory.next_da, found.bound) if is_kept else found
@@ -191,7 +193,9 @@ class Steering:
             ):
                 return False
         before = self._shared[1]
-        return demands == before or (not is_long_ago and self._keep_within(demanding, before))
+        if demands == before and not self._is_clipped:
+            return True
+        return not is_long_ago and self._keep_within(demanding, before)
 
     def _keep_within(self, demanding: Sequence[EvseMemory], before: Sequence[Demand]) -> bool:
         """Keep shares within maximums that have fallen; False: more has changed, or
@@ -206,6 +210,7 @@ class Steering:
             if demand.maximum_da < memory.share.limit_da:
                 is_enough = demand.maximum_da >= demand.minimum_da
                 memory.share = Share(demand.maximum_da if is_enough else 0, None)
+                self._is_clipped = True
         return True
 
     def rise(

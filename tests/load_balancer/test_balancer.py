@@ -440,6 +440,16 @@ def test_a_station_that_does_not_obey_and_falls_silent_is_counted_as_it_was_hear
     assert steps.step(60, S0=IDLE)[1] == 32
 
 
+def test_a_ceiling_that_comes_and_goes_within_seconds_leaves_nothing_behind():
+    steps = Steps(2, rating_a=32, meter=False)
+    steps.step(60)
+    high, low = ({"ceilings": (Ceiling(Rule.CLOUD_PROFILE, a),)} for a in (14.0, 10.0))
+    steps.step(S0=high)
+
+    assert steps.step(S0=low)[0] == 10
+    assert steps.step(40, S0=high) == [14, 18]
+
+
 def test_a_meter_that_is_overdue_freezes_rises_before_anybody_falls():
     heard, overdue = (Steps(1, reading_a=0.0) for _ in range(2))
     heard.step(8)
