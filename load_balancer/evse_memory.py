@@ -235,6 +235,9 @@ class EvseMemory:
             self._seen = None
             self._be_unreachable(evse)
             return True
+        if evse.energy_wh < self.energy_wh:
+            # One transaction has followed another between two steps: it is another vehicle.
+            self._appetite, self.has_charged = Appetite(), False
         self.energy_wh = evse.energy_wh
         self.plan = _plan(evse) if evse.departs_at is not None else None
         seen: tuple[object, ...] = evse[:LASTING]

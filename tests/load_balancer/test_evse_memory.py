@@ -139,6 +139,20 @@ def test_who_no_longer_wants_current_is_kept_what_he_draws():
     assert not moments.memory.is_demanding
 
 
+def test_a_transaction_that_follows_at_once_begins_with_an_appetite_of_its_own():
+    moments = Moments()
+    full = {"wants_current": False, "has_transaction": True, "drawn_a": 0}
+    moments.see(START, energy_wh=9000.0, **full)
+    moments.tell(0, START + 1)
+    moments.see(START + 2, energy_wh=9000.0, drawn_a=0)
+    was_demanding = moments.memory.is_demanding
+
+    moments.see(START + 3, energy_wh=0.0, drawn_a=0)
+
+    assert not was_demanding
+    assert moments.memory.is_demanding
+
+
 def test_phases_learnt_are_forgotten_with_the_transaction():
     moments = Moments()
     for second in (0, 30):
