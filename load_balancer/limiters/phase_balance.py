@@ -42,6 +42,8 @@ class PhaseBalance:
         self.limit_a = limit_a
         self._ceilings: dict[EvseKey, float] = {}
         self._held_until: dict[EvseKey, float] = {}
+        self._lower_since: dict[EvseKey, float] = {}
+        """Since when somebody should have less though the bound is kept."""
 
     def observe(
         self,
@@ -76,7 +78,8 @@ class PhaseBalance:
             if key in uses and not crowded.isdisjoint(phases):
                 # Only those who are short of their share get more, and nobody more than that.
                 ceiling_a = min(ceiling_a if key in needy else drawn_a + NEAR_A, levels[key])
-            self._take(key, max(0.0, ceiling_a), now)
+            is_kept = min(slack[phase] for phase in phases) >= 0
+            self._take(key, max(0.0, ceiling_a), now, is_kept=is_kept)
         return dict(self._ceilings)
 
     def _levels(
@@ -104,8 +107,14 @@ class PhaseBalance:
         would_take_more = drawn is None or drawn_a >= self._ceilings.get(key, inf) - NEAR_A
         return would_take_more and drawn_a < level_a - NEAR_A / 2
 
-    def _take(self, key: EvseKey, ceiling_a: float, now: float) -> None:
+    def _take(self, key: EvseKey, ceiling_a: float, now: float, *, is_kept: bool) -> None:
         before_a = self._ceilings.get(key)
+        is_lower = before_a is not None and ceiling_a < before_a
+        lower_since = self._lower_since.setdefault(key, now) if is_lower else None
+        if lower_since is None:
+            self._lower_since.pop(key, None)
+        elif is_kept and now - lower_since < SETTLE_S:
+            return  # The meter shows a rise before the station has reported it.
         if before_a is not None and ceiling_a > before_a and now < self._held_until[key]:
             return
         if before_a is None or ceiling_a < before_a:

@@ -68,6 +68,17 @@ def test_a_cut_is_not_taken_back_before_it_can_have_worked():
     assert later == {ONE: 20.0}
 
 
+def test_a_rise_that_the_meter_shows_before_the_station_takes_nothing_back():
+    balanced, reported = balance(12.0), {ONE: PhaseCurrents(6, 0, 0)}
+    before = balanced.observe(PhaseCurrents(6, 0, 0), reported, {}, 0.0)
+
+    risen = balanced.observe(PhaseCurrents(11, 0, 0), reported, {}, 5.0)
+    above = balanced.observe(PhaseCurrents(13, 0, 0), reported, {}, 6.0)
+
+    assert before == risen == {ONE: 12.0}
+    assert above == {ONE: 5.0}
+
+
 def test_without_a_meter_nobody_gets_more():
     balanced = balance()
     balanced.observe(PhaseCurrents(22, 8, 10), {ONE: PhaseCurrents(6, 0, 0)}, {}, 0.0)
